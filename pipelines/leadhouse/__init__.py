@@ -1,0 +1,31 @@
+"""leadhouse keeps a company's CRM leads in its own warehouse, complete and current.
+
+    import leadhouse
+
+    summary = leadhouse.sync("bitrix24", to="duckdb:leads.duckdb")          # the whole service in one call
+    dlt.pipeline("crm", destination="duckdb").run(leadhouse.bitrix24())     # or as a source in your own dlt pipeline
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from leadhouse.bitrix24.source import bitrix24
+    from leadhouse.service import sync
+    from leadhouse.summary import SyncSummary
+
+__all__ = ["SyncSummary", "__version__", "bitrix24", "sync"]
+
+# Loaded at first use: `leadhouse --help` must not wait for dlt.
+_LAZY = {"sync": "leadhouse.service", "SyncSummary": "leadhouse.summary"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module  # noqa: PLC0415
+
+    if name == "bitrix24":
+        return import_module("leadhouse.bitrix24")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'leadhouse' has no attribute {name!r}")

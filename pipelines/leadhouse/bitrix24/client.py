@@ -1,0 +1,354 @@
+"""Speaks Bitrix24's REST: single calls and batches, paced to the vendor's limits, retried by the error table.
+
+It knows no tables. Answers stay raw bytes (`msgspec.Raw`) until somebody decodes them with a type.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+import structlog
+
+from leadhouse.bitrix24.codes import error_for
+from leadhouse.errors import (
+    ConfigurationError,
+    CredentialsError,
+    LeadhouseError,
+    PortalBusyError,
+    PortalFaultError,
+    PortalMethodError,
+    TransientError,
+)
+from leadhouse.pace import LeakyBucket, OperatingBudget, Pause
+from leadhouse.redact import register_secrets
+from leadhouse.transport import Answer, Transport
+
+MAX_COMMANDS = 50
+PAGE_ROWS = 50
+MAX_REDIRECTS = 3
+
+T = TypeVar("T")
+
+log = structlog.get_logger("leadhouse.bitrix24")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a batch: a method and its parameters, flat, in PHP's bracket names."""
+
+    method: str
+    params: Sequence[tuple[str, str]] = ()
+
+    def encode(self) -> str:
+        """Return the form `method?query`; the portal URL-decodes the query, so a raw `+` would become a space."""
+        query = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='[]$')}" for name, value in self.params)
+        return f"{self.method}?{query}" if query else self.method
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch's answer, by command key. A command in neither map was not executed."""
+
+    results: dict[str, msgspec.Raw]
+    errors: dict[str, LeadhouseError]
+    nexts: dict[str, Any]
+    started_at: datetime | None
+
+
+class _Envelope(msgspec.Struct):
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: Any = msgspec.UNSET
+    error_description: Any = None
+    time: Any = None
+
+
+class _BatchResult(msgspec.Struct):
+    result: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.field(default_factory=dict)
+    result_error: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
+    result_next: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
+    result_time: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the client did: HTTP requests sent, requests repeated."""
+
+    requests: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The vendor's limits and our patience.
+
+    Attributes:
+        drain, burst: the leaky bucket (vendor's limits page: 2/s and 50; Enterprise 5/s and 250).
+        operating_s: working seconds a method in ten minutes before the vendor blocks it.
+        attempts: how often a request that meets a fault is sent in all.
+        patience_s: how long refusals for rate or operating time are waited out in one request.
+    """
+
+    drain: float = 2.0
+    burst: float = 50.0
+    operating_s: float = 480.0
+    attempts: int = 7
+    patience_s: float = 1800.0
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Faults met while one request is tried."""
+
+    faults: int = 0
+    waited_s: float = 0.0
+
+
+class Bitrix24Client:
+    """A portal behind an inbound webhook.
+
+    Args:
+        webhook_url: `https://{portal}/rest/{user}/{code}/`; plain http on loopback only. It is a secret.
+        limits: the vendor's limits.
+        pause: where waiting happens; tests bring their own.
+        transport: the HTTP client.
+
+    Raises:
+        ConfigurationError: the URL is not a webhook's.
+    """
+
+    def __init__(
+        self,
+        webhook_url: str,
+        *,
+        limits: Limits | None = None,
+        pause: Pause | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._base = checked_webhook(webhook_url)
+        self.portal = urlsplit(self._base).netloc
+        self._limits = limits or Limits()
+        self.pause = pause or Pause()
+        self._bucket = LeakyBucket(self._limits.drain, self._limits.burst, self.pause.monotonic)
+        self._budget = OperatingBudget(self._limits.operating_s)
+        self._transport = transport or Transport()
+        self._clock_ahead = 0.0
+        self.traffic = Traffic()
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> msgspec.Raw:
+        """Call one method with JSON parameters and return its `result`.
+
+        Raises:
+            LeadhouseError: by the table in `codes`.
+        """
+        result, _ = self._send(method, params or {})
+        return result
+
+    def batch(self, commands: Mapping[str, Command], *, halt: bool) -> Batch:
+        """Run up to 50 commands in one request, one after another.
+
+        Args:
+            commands: by key; a later one may refer to an earlier one's answer by `$result[key]…`.
+            halt: stop at the first command that fails.
+
+        Raises:
+            LeadhouseError: the request as a whole failed.
+        """
+        if len(commands) > MAX_COMMANDS:
+            raise ValueError(f"{len(commands)} commands in a batch, the vendor allows {MAX_COMMANDS}")
+        keys = list(commands)
+        payload = {"halt": int(halt), "cmd": {key: command.encode() for key, command in commands.items()}}
+        result, told_time = self._send("batch", payload)
+        body: _BatchResult | None = None
+        try:
+            body = msgspec.json.decode(result, type=_BatchResult)
+        except msgspec.MsgspecError:
+            pass
+        if body is None:
+            raise PortalFaultError("the batch's answer has another shape", portal=self.portal, method="batch")
+        errors: dict[str, LeadhouseError] = {}
+        for key, told in _by_key(body.result_error, keys).items():
+            code, text = (told.get("error"), told.get("error_description")) if isinstance(told, dict) else ("", told)
+            method = commands[key].method if key in commands else "batch"
+            errors[key] = error_for(code, text, 200, portal=self.portal, method=method)
+        for key, told in _by_key(body.result_time, keys).items():
+            if key in commands:
+                self._note_operating(commands[key].method, told)
+        return Batch(_by_key(body.result, keys), errors, _by_key(body.result_next, keys), portal_time(told_time))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def stalled(self, problem: TransientError, trouble: Trouble) -> None:
+        """A command inside a batch met `problem`: wait as a request of its own would, or raise it."""
+        self._wait_out(problem, trouble)
+        self.traffic.retries += 1
+
+    def _send(self, method: str, payload: Mapping[str, Any]) -> tuple[msgspec.Raw, Any]:
+        """Return `result` and `time` of the answer."""
+        body = msgspec.json.encode(payload)
+        trouble = Trouble()
+        while True:
+            self.pause.for_limit(self._budget.wait(self._portal_now()))
+            self.pause.for_limit(self._bucket.take())
+            if self.pause.cancelled:
+                raise TransientError("the run was cancelled", portal=self.portal, method=method)
+            self.traffic.requests += 1
+            problem: TransientError
+            try:
+                return self._attempt(method, body)
+            except TransientError as error:
+                problem = error
+            self._wait_out(problem, trouble)
+            self.traffic.retries += 1
+
+    def _wait_out(self, problem: TransientError, trouble: Trouble) -> None:
+        """Sleep as `problem` asks for, or raise it when patience is at its end."""
+        if isinstance(problem, PortalBusyError):
+            if problem.code.upper() == "OPERATION_TIME_LIMIT":
+                seconds = problem.retry_after or self._budget.wait(self._portal_now()) or 60.0
+            else:
+                self._bucket.overflowed()
+                seconds = _jitter(min(30.0, 1.0 + trouble.waited_s / 4))
+            trouble.waited_s += seconds
+            if trouble.waited_s > self._limits.patience_s:
+                raise problem
+            self.pause.for_limit(seconds)
+        else:
+            trouble.faults += 1
+            if trouble.faults >= self._limits.attempts:
+                raise problem
+            self.pause.for_retry(_jitter(min(30.0, 0.5 * 2**trouble.faults)))
+        log.debug("request repeated", method=problem.method, code=problem.code, why=str(problem.args[0]))
+
+    def _attempt(self, method: str, body: bytes) -> tuple[msgspec.Raw, Any]:
+        answer = self._post(method, body)
+        envelope: _Envelope | None = None
+        try:
+            envelope = msgspec.json.decode(answer.body, type=_Envelope)
+        except msgspec.MsgspecError:
+            pass
+        if envelope is None:
+            raise self._unreadable(method, answer)
+        if envelope.error is not msgspec.UNSET:
+            error = error_for(
+                envelope.error, envelope.error_description, answer.status, portal=self.portal, method=method
+            )
+            if isinstance(error, PortalBusyError):
+                error.retry_after = _retry_after(envelope.time)
+            raise error
+        if isinstance(envelope.result, msgspec.UnsetType):
+            raise PortalFaultError("the answer has neither result nor error", portal=self.portal, method=method)
+        self._note_operating(method, envelope.time)
+        now = portal_time(envelope.time)
+        if now is not None:
+            self._clock_ahead = now.timestamp() - time.time()
+        return envelope.result, envelope.time
+
+    def _unreadable(self, method: str, answer: Answer) -> LeadhouseError:
+        kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
+        shape = f"HTTP {answer.status}, {kind}, {len(answer.body)} bytes"
+        if 400 <= answer.status < 500 and answer.status not in (408, 425, 429):
+            return ConfigurationError(
+                f"this is not a Bitrix24 REST address ({shape}); check webhook_url", portal=self.portal, method=method
+            )
+        return PortalFaultError(f"the answer is not the API's ({shape})", portal=self.portal, method=method)
+
+    def _post(self, method: str, body: bytes) -> Answer:
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._transport.post_json(f"{self._base}{method}.json", body, portal=self.portal, method=method)
+            if answer.status not in (301, 302, 303, 307, 308):
+                return answer
+            self._follow(answer.headers.get("Location", ""), method)
+        raise PortalFaultError("too many redirects", portal=self.portal, method=method)
+
+    def _follow(self, location: str, method: str) -> None:
+        """A renamed portal answers with a redirect to its new host; the POST is sent there again, path unchanged."""
+        to = urlsplit(location)
+        old = urlsplit(self._base)
+        if not to.netloc or to.netloc == old.netloc:
+            raise CredentialsError(
+                "the portal redirects to a page of its own instead of answering; check webhook_url",
+                portal=self.portal,
+                method=method,
+            )
+        self._base = checked_webhook(urlunsplit((to.scheme, to.netloc, old.path, "", "")))
+        log.warning("the portal was renamed: update webhook_url", old_host=old.netloc, new_host=to.netloc)
+        self.portal = to.netloc
+
+    def _note_operating(self, method: str, told: Any) -> None:
+        if isinstance(told, dict) and isinstance(told.get("operating"), int | float):
+            reset_at = told.get("operating_reset_at")
+            reset = float(reset_at) if isinstance(reset_at, int | float) else None
+            self._budget.note(method, float(told["operating"]), reset)
+
+    def _portal_now(self) -> float:
+        return time.time() + self._clock_ahead
+
+
+def checked_webhook(url: str) -> str:
+    """Return `url` with one slash at its end, and register its code as a secret.
+
+    Raises:
+        ConfigurationError: not `https://{portal}/rest/{user}/{code}/`, or plain http off loopback.
+    """
+    parts = urlsplit(url.strip())
+    path = [part for part in parts.path.split("/") if part]
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < 3 or path[-3] != "rest":
+        raise ConfigurationError(
+            "webhook_url is not a webhook's address; it looks like https://your-portal.bitrix24.com/rest/1/code/ "
+            "(set SOURCES__BITRIX24__WEBHOOK_URL or webhook_url under [sources.bitrix24] in .dlt/secrets.toml)"
+        )
+    register_secrets([path[-1]])
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigurationError(
+            "plain http would send the webhook's secret in the open; use https in webhook_url", portal=parts.netloc
+        )
+    return urlunsplit((parts.scheme, parts.netloc, "/" + "/".join(path) + "/", "", ""))
+
+
+def portal_time(told: Any) -> datetime | None:
+    """Return the portal's clock (UTC, whole seconds) from an answer's `time` object, None where it tells none."""
+    if not isinstance(told, dict):
+        return None
+    stamp = told.get("date_start")
+    if isinstance(stamp, str):
+        try:
+            at = datetime.fromisoformat(stamp)
+        except ValueError:
+            at = None
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC).replace(microsecond=0)
+    start = told.get("start")
+    if isinstance(start, int | float):
+        return datetime.fromtimestamp(int(start), UTC)
+    return None
+
+
+def is_unknown_method(error: LeadhouseError | None) -> bool:
+    """True when the portal does not know the method called."""
+    return isinstance(error, PortalMethodError) and error.code.upper() == "ERROR_METHOD_NOT_FOUND"
+
+
+def _by_key(member: dict[str, T] | list[T], keys: Sequence[str]) -> dict[str, T]:
+    """PHP encodes an array with keys 0..n-1 as a list, an empty one as `[]`, any other as an object."""
+    if isinstance(member, dict):
+        return member
+    return dict(zip(keys, member, strict=False))
+
+
+def _retry_after(told: Any) -> float | None:
+    now = portal_time(told)
+    reset_at = told.get("operating_reset_at") if isinstance(told, dict) else None
+    if now is None or not isinstance(reset_at, int | float):
+        return None
+    return min(600.0, max(1.0, float(reset_at) - now.timestamp()))
+
+
+def _jitter(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing

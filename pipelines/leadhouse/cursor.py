@@ -1,0 +1,215 @@
+"""What a run remembers: the cursor and the window being read. Pure functions; no clock, no storage.
+
+A window is read in ascending id, so its position is one id. When it is read to its end the cursor becomes `upper`,
+the portal's clock from before the first page: never the largest value seen, never the local clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from leadhouse.errors import StateError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of modification time that is being read.
+
+    Attributes:
+        lower: read leads modified at or after this (UTC); None reads all.
+        upper: the portal's clock when the window opened (UTC); becomes the cursor.
+        ranges: id ranges still to read, each `(after, through)`; `through` None means without end.
+        history_after: id of the last stage history row read; None once history is read to its end.
+        full: every row is written, also those that did not change.
+    """
+
+    lower: datetime | None
+    upper: datetime
+    ranges: tuple[tuple[int, int | None], ...] = ((0, None),)
+    history_after: int | None = 0
+    full: bool = False
+
+    @property
+    def after(self) -> int:
+        """The id after which reading goes on."""
+        return self.ranges[0][0] if self.ranges else 0
+
+    @property
+    def leads_done(self) -> bool:
+        """True when no id range is left."""
+        return not self.ranges
+
+    def advance(self, last_id: int) -> Self:
+        """All leads up to and including `last_id` are read."""
+        if last_id < self.after:
+            raise ValueError(f"position {last_id} is behind {self.after}")
+        return replace(self, ranges=((last_id, self.ranges[0][1]), *self.ranges[1:]))
+
+    def finish_leads(self) -> Self:
+        """The current id range is read to its end."""
+        return replace(self, ranges=self.ranges[1:])
+
+    def advance_history(self, last_id: int | None) -> Self:
+        """Stage history up to `last_id` is read; None: to its end."""
+        return replace(self, history_after=last_id)
+
+    @property
+    def done(self) -> bool:
+        """True when nothing is left to read."""
+        return self.leads_done and self.history_after is None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A span of modification time that a person asked to read again; it never moves the cursor."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """All that a source remembers between runs.
+
+    Attributes:
+        cursor: everything modified before this instant (UTC) is in the warehouse; None before the first run.
+        window: the open window of a run that did not finish.
+        backfill, backfill_window: an unfinished `--since/--until` and its position.
+        offset_min: the portal's UTC offset in minutes when it was read last; filters are written in it.
+    """
+
+    cursor: datetime | None = None
+    window: Window | None = None
+    backfill: Backfill | None = None
+    backfill_window: Window | None = None
+    offset_min: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form kept in dlt's state; times as ISO-8601 in UTC."""
+        return {
+            "version": VERSION,
+            "cursor": _iso(self.cursor),
+            "window": _window_to_dict(self.window),
+            "backfill": self.backfill and {"since": _iso(self.backfill.since), "until": _iso(self.backfill.until)},
+            "backfill_window": _window_to_dict(self.backfill_window),
+            "offset_min": self.offset_min,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any] | None) -> "Cursor":
+        """Read what `to_dict` wrote; None gives an empty cursor.
+
+        Raises:
+            StateError: the value is damaged or was written by a newer leadhouse.
+        """
+        if stored is None:
+            return cls()
+        problem = ""
+        try:
+            version = stored["version"]
+            if not isinstance(version, int) or version > VERSION:
+                raise StateError(
+                    f"the stored state has version {version!r}, this leadhouse knows up to {VERSION}; "
+                    "upgrade leadhouse on this machine"
+                )
+            backfill = stored.get("backfill")
+            return cls(
+                cursor=_time(stored["cursor"]),
+                window=_window_from_dict(stored["window"]),
+                backfill=backfill and Backfill(_time(backfill["since"]), _time(backfill["until"])),
+                backfill_window=_window_from_dict(stored.get("backfill_window")),
+                offset_min=int(stored.get("offset_min", 0)),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise StateError(f"the stored cursor is damaged ({problem}); run `leadhouse state reset`")
+
+
+def open_window(cursor: Cursor, now: datetime, overlap: timedelta, *, full: bool = False) -> Cursor:
+    """Open a window at the portal's clock `now`; an open one is kept, unless `full` asks for everything.
+
+    The lower bound lies `overlap` before the cursor: server transactions may commit late.
+
+    Raises:
+        StateError: the cursor lies in the portal's future by more than the overlap.
+    """
+    if full and not (cursor.window and cursor.window.full):
+        return replace(cursor, window=Window(None, now, full=True))
+    check_clock(cursor, now, overlap)
+    if cursor.window is not None:
+        return cursor
+    lower = None if cursor.cursor is None else cursor.cursor - overlap
+    return replace(cursor, window=Window(lower, now))
+
+
+def check_clock(cursor: Cursor, now: datetime, overlap: timedelta) -> None:
+    """Refuse a cursor from the portal's future: reading from there would miss every edit until then.
+
+    Raises:
+        StateError: with the cure.
+    """
+    latest = max((t for t in (cursor.cursor, cursor.window and cursor.window.upper) if t), default=None)
+    if latest is not None and latest > now + max(overlap, timedelta(minutes=1)):
+        raise StateError(
+            f"the stored cursor {latest:%Y-%m-%dT%H:%M:%SZ} lies in the portal's future (its clock says "
+            f"{now:%Y-%m-%dT%H:%M:%SZ}); run `leadhouse state rewind --to TIME` with a time before the clock was wrong"
+        )
+
+
+def close_window(cursor: Cursor) -> Cursor:
+    """The open window is read to its end: its `upper` becomes the cursor."""
+    if cursor.window is None or not cursor.window.done:
+        raise ValueError("no window that is read to its end")
+    return replace(cursor, cursor=cursor.window.upper, window=None)
+
+
+def rewind(cursor: Cursor, to: datetime) -> Cursor:
+    """Go back to `to`: the next run reads again all that was modified since.
+
+    Raises:
+        StateError: `to` lies after the cursor, which would leave a gap.
+    """
+    if cursor.cursor is not None and to > cursor.cursor:
+        raise StateError(
+            f"{to:%Y-%m-%dT%H:%M:%SZ} lies after the cursor {cursor.cursor:%Y-%m-%dT%H:%M:%SZ}; "
+            "a rewind only goes back, name an earlier time"
+        )
+    return Cursor(cursor=to, offset_min=cursor.offset_min)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"time without zone {text!r}")
+    return at.astimezone(UTC)
+
+
+def _window_to_dict(window: Window | None) -> dict[str, Any] | None:
+    if window is None:
+        return None
+    return {
+        "lower": _iso(window.lower),
+        "upper": _iso(window.upper),
+        "ranges": [list(ids) for ids in window.ranges],
+        "history_after": window.history_after,
+        "full": window.full,
+    }
+
+
+def _window_from_dict(stored: Mapping[str, Any] | None) -> Window | None:
+    if stored is None:
+        return None
+    upper = _time(stored["upper"])
+    if upper is None:
+        raise ValueError("window without upper")
+    ranges = tuple((int(after), None if through is None else int(through)) for after, through in stored["ranges"])
+    return Window(_time(stored["lower"]), upper, ranges, stored["history_after"], bool(stored["full"]))

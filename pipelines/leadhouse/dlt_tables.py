@@ -1,0 +1,128 @@
+"""The contract's tables as dlt sees them: hints, and the one chain that makes a lead and its child rows one transaction.
+
+dlt merges nested tables together with their root, in one transaction, and replaces a root row's nested rows as a whole.
+It does so by keys that hints name, so our Arrow tables take part with the portal's own ids and need no tombstones: a
+removed phone disappears, a lead that lost its last phone has none, and no reader sees a lead without its phones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema, TTableSchema
+from dlt.extract import DltResource, DltSource
+
+from leadhouse.columns import Kind
+from leadhouse.tables import Table
+
+_DATA_TYPES: Mapping[Kind, Mapping[str, Any]] = {
+    Kind.BIGINT: {"data_type": "bigint"},
+    Kind.TEXT: {"data_type": "text"},
+    Kind.BOOLEAN: {"data_type": "bool"},
+    Kind.DECIMAL: {"data_type": "decimal", "precision": 18, "scale": 2},
+    Kind.DOUBLE: {"data_type": "double"},
+    Kind.DATE: {"data_type": "date"},
+    Kind.TIMESTAMP: {"data_type": "timestamp", "timezone": True, "precision": 6},
+}
+ROOT = "leads"
+_MERGE = {"disposition": "merge", "strategy": "delete-insert"}
+# All rows of the table are replaced in the merge's transaction: readers never see it empty.
+_REPLACE = {**_MERGE, "destination_scope": "1 = 1"}
+
+
+def column_hints(table: Table, extra: Sequence[tuple[str, Kind]] = ()) -> dict[str, TColumnSchema]:
+    """Return dlt's column hints, complete enough to create the table without data."""
+    kinds = [(column.name, column.kind) for column in table.columns.values()]
+    hints: dict[str, Any] = {
+        name: {"name": name, "nullable": name not in table.key, **_DATA_TYPES[kind]} for name, kind in [*kinds, *extra]
+    }
+    return hints
+
+
+def lead_hints(table: Table, extra: Sequence[tuple[str, Kind]]) -> Any:
+    """Return the hints of `leads`, the root of the chain."""
+    columns: dict[str, Any] = column_hints(table, extra)
+    columns["id"]["row_key"] = True
+    return dlt.mark.make_hints(
+        table_name=ROOT,
+        primary_key="id",
+        write_disposition=_MERGE,  # type: ignore[arg-type]  # a TypedDict of dlt's
+        columns=columns,
+        # Ids ascend strictly within a package (the walks raise otherwise), so dlt's window function is spared.
+        additional_table_hints={"x-stage-data-deduplicated": True},
+    )
+
+
+def child_hints(table: Table) -> Any:
+    """Return the hints of a child table of `leads`."""
+    columns: dict[str, Any] = column_hints(table)
+    columns["lead_id"] |= {"root_key": True, "parent_key": True}
+    # dlt wants a row key on nested tables; it is not used where the staged rows are known to be unique.
+    columns["id" if "id" in columns else "position"]["row_key"] = True
+    return dlt.mark.make_hints(table_name=table.name, parent_table_name=ROOT, columns=columns)
+
+
+def resource_hints(table: Table, *, replace: bool) -> dict[str, Any]:
+    """Return keyword arguments of `dlt.resource` for a table of its own; `replace` swaps all of its rows."""
+    key = {} if replace else {"primary_key": table.key}
+    return {"name": table.name, "write_disposition": _REPLACE if replace else _MERGE, "columns": column_hints(table), **key}
+
+
+def declare(schema: Schema, contract: Mapping[str, Table], children: Sequence[str], extra: Any, replaced: Any) -> None:
+    """Add every table of the contract to `schema`, so that the warehouse has them before the first value comes.
+
+    Args:
+        schema: the source's schema.
+        contract: tables by name.
+        children: names of the child tables of `leads`.
+        extra: columns of `leads` beyond the contract, with kinds.
+        replaced: names of the tables whose rows are replaced as a whole.
+    """
+    for name, table in contract.items():
+        columns: Any = column_hints(table, extra if name == ROOT else ())
+        told: dict[str, Any] = {"name": name, "columns": columns, "write_disposition": "merge"}
+        told["x-merge-strategy"] = "delete-insert"
+        if name in children:
+            columns["lead_id"] |= {"root_key": True, "parent_key": True}
+            columns["id" if "id" in columns else "position"]["row_key"] = True
+            told["parent"] = ROOT
+        else:
+            told["resource"] = name
+            for key in table.key if name not in replaced else ():
+                columns[key]["primary_key"] = True
+        if name == ROOT:
+            columns["id"]["row_key"] = True
+        schema.update_table(told)  # type: ignore[arg-type]  # a TypedDict of dlt's
+
+
+class _ChainSchema(Schema):
+    """dlt counts metrics by the resource of each table and forgets that nested tables name none (1.31)."""
+
+    def get_table(self, table_name: str) -> TTableSchema:
+        table = super().get_table(table_name)
+        return table if "resource" in table else {**table, "resource": ROOT}
+
+
+class ChainSource(DltSource):
+    """A dlt source whose resource `leads` also yields nested Arrow tables."""
+
+    def __init__(self, schema: Schema, section: str, resources: Sequence[DltResource] = ()) -> None:
+        super().__init__(schema, section, resources)
+        self.schema = schema
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the source."""
+        return self._schema
+
+    @schema.setter
+    def schema(self, value: Schema) -> None:
+        self._schema = _ChainSchema.from_stored_schema(value.clone().to_dict())
+
+
+def chain_items(tables: Mapping[str, pa.Table], hints: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield a lot's tables for the resource `leads`, each marked with its own hints, `leads` first."""
+    for name, table in tables.items():
+        yield dlt.mark.with_hints(table, hints[name], create_table_variant=True)

@@ -1,0 +1,91 @@
+"""A dlt pipeline whose truth is the warehouse: its working directory is new at each start and gone at the end.
+
+dlt restores state and schema from the destination, so pending packages of a killed run are dropped and read again (the
+one rule that survived every kill), a lost disk changes nothing, and no personal data stays in working files.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leadhouse import logs
+from leadhouse.errors import ConfigurationError, LeadhouseError
+from leadhouse.lock import run_lock
+from leadhouse.settings import data_dir
+from leadhouse.warehouse import Warehouse, explain
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+# dlt's settings for every run; a person's own environment wins.
+_ENVIRONMENT = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
+    "RUNTIME__LOG_LEVEL": "WARNING",
+}
+
+
+def pipeline_name(dataset: str) -> str:
+    """Return the pipeline's name; with the dataset it is part of the state's contract."""
+    return f"leadhouse_{dataset}"
+
+
+@contextmanager
+def opened(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline"]:
+    """Give a pipeline with the state that the warehouse holds, for one run at a time.
+
+    Raises:
+        RunLockedError: another run is at work.
+        WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the destination cannot be used.
+    """
+    configure_dlt()
+    name = pipeline_name(warehouse.dataset)
+    folder = data_dir() / "pipelines" / warehouse.target.identity
+    lock = data_dir() / "locks" / f"{warehouse.target.identity}_{name}.lock"
+    with run_lock(lock, lock_timeout, name), warehouse.one_run():
+        _wipe(folder / name)
+        try:
+            yield _restored(warehouse, name, folder)
+        finally:
+            _wipe(folder / name)
+
+
+def configure_dlt() -> None:
+    """Set dlt's settings in the environment, where a person has not."""
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+
+
+def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
+    import dlt  # noqa: PLC0415 - costs half a second
+
+    destination = warehouse.target.destination()
+    problem: LeadhouseError
+    try:
+        pipeline = dlt.pipeline(
+            pipeline_name=name, pipelines_dir=str(folder), destination=destination, dataset_name=warehouse.dataset
+        )
+        logs.adopt_dlt_logger()
+        with warehouse.held():
+            pipeline.sync_destination()
+        return pipeline
+    except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
+        problem = explain(error, warehouse.target)
+    raise problem
+
+
+def _wipe(folder: Path) -> None:
+    problem = ""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    if problem:
+        raise ConfigurationError(f"the working directory {folder} cannot be emptied ({problem}); remove it")

@@ -1,0 +1,136 @@
+"""Settings from flags, the environment and `.dlt/`: dlt's own configuration, so that dlt users know it."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from leadhouse.errors import ConfigurationError
+from leadhouse.files import checkout, in_checkout
+
+SOURCES = ("bitrix24",)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """How to reach and read one portal; `webhook_url` is a secret and stays out of `repr`."""
+
+    webhook_url: str = field(repr=False)
+    api: str = "lead"
+    overlap: timedelta = timedelta(minutes=5)
+    phone_region: str | None = None
+    requests_per_second: float = 2.0
+    burst: float = 50.0
+
+
+def portal_settings(source: str, portal: str | None, given: dict[str, Any]) -> PortalSettings:
+    """Return the settings of a portal; `given` (flags) wins, None in it means not given.
+
+    Args:
+        source: "bitrix24".
+        portal: name of the portal where there are several: SOURCES__BITRIX24__{PORTAL}__WEBHOOK_URL.
+        given: values by setting name.
+
+    Raises:
+        ConfigurationError: a setting is missing or malformed.
+    """
+
+    def setting(name: str, default: Any = None, *, secret: bool = False) -> Any:
+        return given[name] if given.get(name) is not None else configured(source, portal, name, default, secret=secret)
+
+    webhook = setting("webhook_url", secret=True)
+    if not webhook:
+        section = f"sources.{source}.{portal}" if portal else f"sources.{source}"
+        raise ConfigurationError(
+            f"no webhook URL; set {section.replace('.', '__').upper()}__WEBHOOK_URL, or webhook_url under [{section}] "
+            "in .dlt/secrets.toml"
+        )
+    api = str(setting("api", "lead"))
+    if api not in ("lead", "item"):
+        raise ConfigurationError(f"api is {api!r}; it is lead or item")
+    region = setting("phone_region")
+    if region is not None and not re.fullmatch(r"[A-Za-z]{2}", str(region)):
+        raise ConfigurationError(f"phone_region is {region!r}; it is a country's two letters, for example KZ")
+    return PortalSettings(
+        webhook_url=str(webhook),
+        api=api,
+        overlap=timedelta(minutes=_number("overlap_minutes", setting("overlap_minutes", 5.0))),
+        phone_region=str(region).upper() if region else None,
+        requests_per_second=_number("requests_per_second", setting("requests_per_second", 2.0), above=0.0),
+        burst=_number("burst", setting("burst", 50.0), above=0.0),
+    )
+
+
+def configured(source: str, portal: str | None, name: str, default: Any = None, *, secret: bool = False) -> Any:
+    """Return one setting from dlt's configuration, of the named portal first, then of the source.
+
+    Raises:
+        ConfigurationError: the configuration files cannot be read.
+    """
+    import dlt  # noqa: PLC0415 - costs half a second
+
+    store = dlt.secrets if secret else dlt.config
+    problem = ""
+    try:
+        for section in (f"sources.{source}.{portal}", f"sources.{source}") if portal else (f"sources.{source}",):
+            found = store.get(f"{section}.{name}")
+            if found is not None:
+                return found
+            if portal and secret:
+                break  # one portal's secret never stands in for another's
+    except Exception as error:  # noqa: BLE001 - dlt raises many classes for unreadable files
+        problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    if problem:
+        raise ConfigurationError(f"the configuration in .dlt/ cannot be read ({problem}); correct the file")
+    return default
+
+
+def dataset_name(source: str, portal: str | None, dataset: str | None) -> str:
+    """Return the dataset: as given, else the portal's name, else the source's.
+
+    Raises:
+        ConfigurationError: a name that a schema of a database cannot have.
+    """
+    name = dataset or portal or source
+    if not _NAME.fullmatch(name) or name.endswith("_") or "__" in name:
+        raise ConfigurationError(
+            f"{name!r} cannot name a dataset; use letters, digits and single underscores, a letter first"
+        )
+    return name.lower()
+
+
+def known_source(source: str) -> str:
+    """Return `source` if leadhouse reads it.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if source not in SOURCES:
+        raise ConfigurationError(f"{source!r} is no source; leadhouse reads {', '.join(SOURCES)}")
+    return source
+
+
+def data_dir() -> Path:
+    """Return dlt's working directory: DLT_DATA_DIR, else `state/local` in a checkout, else the user's state folder."""
+    told = os.environ.get("DLT_DATA_DIR")
+    if told:
+        return Path(told).expanduser().absolute()
+    if in_checkout():
+        return checkout() / "state" / "local"
+    return Path(platformdirs.user_state_dir("leadhouse", appauthor=False))
+
+
+def _number(name: str, told: Any, *, above: float = -1e-9) -> float:
+    number = float("nan")
+    try:
+        number = float(told)
+    except (TypeError, ValueError):
+        pass
+    if not above < number < 1e6:
+        raise ConfigurationError(f"{name} is {told!r}; it is a number above {max(above, 0):g}")
+    return number

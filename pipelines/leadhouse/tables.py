@@ -1,0 +1,64 @@
+"""The tables that a source promises, read from `schemas/{source}/tables.toml`."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from leadhouse.columns import ARROW, Kind
+from leadhouse.files import reviewed
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the contract; `field` is the portal's name of it, None for columns that leadhouse adds."""
+
+    name: str
+    kind: Kind
+    about: str
+    field: str | None = None
+    none: tuple[str, ...] = ()
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the contract."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    question: str
+    columns: Mapping[str, Column]
+
+    def schema(self, extra: Sequence[tuple[str, Kind]] = ()) -> pa.Schema:
+        """Return the Arrow schema: the contract's columns, then `extra`; keys cannot be NULL."""
+        contract = [(column.name, column.kind) for column in self.columns.values()]
+        return pa.schema(
+            [pa.field(name, ARROW[kind], nullable=name not in self.key) for name, kind in [*contract, *extra]]
+        )
+
+
+@cache
+def tables(source: str) -> Mapping[str, Table]:
+    """Return the tables of `source` by name."""
+    text = reviewed(f"schemas/{source}/tables.toml").read_text(encoding="utf-8")
+    return {name: _table(name, told) for name, told in tomllib.loads(text).items()}
+
+
+def _table(name: str, told: Mapping[str, Any]) -> Table:
+    columns = {
+        column: Column(
+            name=column,
+            kind=Kind(about["type"]),
+            about=about["about"],
+            field=about.get("field"),
+            none=tuple(about.get("none", ())),
+            personal=about.get("personal", False),
+        )
+        for column, about in told["columns"].items()
+    }
+    return Table(name, told["grain"], tuple(told["key"]), told["question"], columns)

@@ -1,0 +1,27 @@
+"""Times as people write them."""
+
+from datetime import UTC, datetime
+
+import pendulum
+
+from leadhouse.errors import ConfigurationError
+
+
+def parse_time(text: str | datetime | None) -> datetime | None:
+    """Return an instant in UTC from ISO 8601; a time without zone is UTC, a bare date its midnight.
+
+    Raises:
+        ConfigurationError: the text is no time.
+    """
+    if text is None:
+        return None
+    if isinstance(text, datetime):
+        return (text if text.tzinfo else text.replace(tzinfo=UTC)).astimezone(UTC)
+    parsed: object = None
+    try:
+        parsed = pendulum.parse(text, tz="UTC", strict=True)
+    except ValueError:
+        pass
+    if not isinstance(parsed, datetime):
+        raise ConfigurationError(f"{text!r} is not a time; write it like 2026-11-21T09:00:00+03:00 or 2026-11-21")
+    return datetime.fromtimestamp(parsed.timestamp(), UTC)

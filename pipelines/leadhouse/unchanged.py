@@ -1,0 +1,73 @@
+"""Leave out what the warehouse has already: rows that the overlap brings again, and older versions of a lead."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leadhouse.fingerprint import FINGERPRINT
+
+Versions = Callable[[Sequence[int]], Mapping[int, tuple[datetime | None, int | None, bool]]]
+
+# A modification time this far ahead of the portal's clock was made by a wrong clock: it proves nothing.
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+class Unchanged:
+    """Filters lots of leads against the warehouse.
+
+    Args:
+        versions: what the warehouse has of given ids: modification time (UTC), fingerprint, deleted or not.
+        newest_id: greatest id in the warehouse when the run began; ids above are new and not asked for.
+    """
+
+    def __init__(self, versions: Versions, newest_id: int | None) -> None:
+        self._versions = versions
+        self._newest_id = newest_id
+        self.count = 0
+
+    def filter(self, tables: Mapping[str, pa.Table], now: datetime) -> dict[str, pa.Table]:
+        """Return `tables` without the leads (and their child rows) that need not be written.
+
+        Args:
+            tables: `leads` and child tables.
+            now: the portal's clock (UTC) when the window opened.
+        """
+        leads = tables.get("leads")
+        if leads is None or self._newest_id is None:
+            return dict(tables)
+        ids = [number for number in leads.column("id").to_pylist() if number <= self._newest_id]
+        known = self._versions(ids)
+        if not known:
+            return dict(tables)
+        skipped = [
+            number
+            for number, modified, fingerprint in zip(
+                leads.column("id").to_pylist(),
+                leads.column("date_modify").to_pylist(),
+                leads.column(FINGERPRINT).to_pylist(),
+                strict=True,
+            )
+            if number in known and _needless(known[number], modified, fingerprint, now)
+        ]
+        if not skipped:
+            return dict(tables)
+        self.count += len(skipped)
+        values = pa.array(skipped, pa.int64())
+        kept = {
+            name: table.filter(pc.invert(pc.is_in(table.column("id" if name == "leads" else "lead_id"), values)))
+            for name, table in tables.items()
+        }
+        return {name: table for name, table in kept.items() if table.num_rows}
+
+
+def _needless(
+    known: tuple[datetime | None, int | None, bool], modified: datetime | None, fingerprint: int, now: datetime
+) -> bool:
+    known_modified, known_fingerprint, deleted = known
+    if known_fingerprint == fingerprint and not deleted:
+        return True
+    if modified is None or known_modified is None or deleted:
+        return False
+    return modified < known_modified <= now + _CLOCK_SLACK

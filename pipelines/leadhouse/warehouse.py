@@ -1,0 +1,283 @@
+"""Where the rows go: a destination named by URL, guarded against other processes, asked what it has already."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import structlog
+
+from leadhouse.errors import (
+    ConfigurationError,
+    LeadhouseError,
+    RunLockedError,
+    WarehouseLockedError,
+    WarehouseRefusedError,
+    WarehouseUnavailableError,
+)
+from leadhouse.redact import redact, register_secrets
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+log = structlog.get_logger("leadhouse.warehouse")
+
+_POLL_S = 0.2
+_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_FULL = ("no space left", "disk is full", "disk full", "disk quota", "could not extend file")
+_REFUSED = (
+    "password authentication failed",
+    "no password supplied",
+    "role ",
+    "permission denied",
+    "read-only",
+    "not a valid duckdb database",
+    "version number",
+    "cannot open file",
+    "no pg_hba.conf entry",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination as the user named it.
+
+    Attributes:
+        kind: "duckdb", "postgres" or "named" (described by dlt's configuration).
+        url: path of the DuckDB file, the Postgres URL (a secret), or dlt's name of the destination.
+    """
+
+    kind: str
+    url: str
+
+    @classmethod
+    def parse(cls, to: str) -> "Target":
+        """Read `--to`: duckdb:///file.duckdb, duckdb:file.duckdb, postgresql://…, or the name of a dlt destination.
+
+        Raises:
+            ConfigurationError: none of these.
+        """
+        scheme, _, rest = to.partition(":")
+        if scheme == "duckdb" and rest:
+            path = rest.removeprefix("//")
+            return cls("duckdb", str(Path(path).expanduser().absolute()))
+        if scheme in ("postgres", "postgresql") and urlsplit(to).netloc + urlsplit(to).query:
+            parts = urlsplit(to)
+            register_secrets([parts.password] if parts.password else [])
+            return cls("postgres", urlunsplit(("postgresql", *parts[1:])))
+        if re.fullmatch(r"[A-Za-z_][\w.]*", to) and to not in ("duckdb", "postgres"):
+            return cls("named", to)
+        if to in ("duckdb", "postgres"):
+            return cls("named", to)
+        raise ConfigurationError(
+            f"{redact(to)!r} is no destination; use duckdb:file.duckdb, postgresql://user@host/database, "
+            "or the name of a destination that dlt's configuration describes"
+        )
+
+    @property
+    def label(self) -> str:
+        """The destination without secrets."""
+        if self.kind == "duckdb":
+            return f"duckdb:{self.url}"
+        parts = urlsplit(self.url)
+        if self.kind == "postgres":
+            return f"postgresql://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        return self.url
+
+    @property
+    def identity(self) -> str:
+        """A short name for working files: the same for the same destination, without secrets."""
+        return blake2b(self.label.encode(), digest_size=6).hexdigest()
+
+    def destination(self) -> Any:
+        """Return dlt's destination; loads are parquet wherever the destination takes it."""
+        import dlt  # noqa: PLC0415 - costs half a second
+
+        if self.kind == "duckdb":
+            return dlt.destinations.duckdb(self.url, preferred_loader_file_format="parquet")
+        if self.kind == "postgres":
+            return dlt.destinations.postgres(self.url, preferred_loader_file_format="parquet")
+        problem = ""
+        try:
+            return dlt.destination(self.url)
+        except Exception as error:  # noqa: BLE001 - dlt raises many classes for an unknown name
+            problem = redact(str(error).splitlines()[0])
+        raise ConfigurationError(f"dlt does not know the destination {self.url!r} ({problem}); describe it in .dlt/")
+
+
+class Warehouse:
+    """A destination in use by this run.
+
+    Args:
+        target: the destination.
+        dataset: the schema in it.
+        lock_timeout: seconds to wait for another process that has the DuckDB file open, or for another run.
+    """
+
+    def __init__(self, target: Target, dataset: str, *, lock_timeout: float) -> None:
+        self.target = target
+        self.dataset = dataset
+        self._lock_timeout = lock_timeout
+        self._guard: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the DuckDB file while dlt works with it, waiting for readers first; others need no holding.
+
+        Raises:
+            WarehouseLockedError: another process kept it open for longer than the time-out.
+            WarehouseRefusedError: the file cannot be opened.
+        """
+        if self.target.kind != "duckdb" or self._guard is not None:
+            yield
+            return
+        self._guard = _open_duckdb(self.target.url, self._lock_timeout)
+        try:
+            yield
+        finally:
+            self._guard.close()
+            self._guard = None
+
+    @contextmanager
+    def one_run(self) -> Iterator[None]:
+        """Let one run at a time write this dataset of a Postgres server, whichever machine it is on.
+
+        Raises:
+            RunLockedError: another run is at work.
+            WarehouseRefusedError, WarehouseUnavailableError: the server cannot be used.
+        """
+        if self.target.kind != "postgres":
+            yield
+            return
+        connection = _connect_postgres(self.target)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                deadline = time.monotonic() + self._lock_timeout
+                while True:
+                    cursor.execute("SELECT pg_try_advisory_lock(hashtext('leadhouse'), hashtext(%s))", (self.dataset,))
+                    if cursor.fetchone()[0]:
+                        break
+                    if time.monotonic() >= deadline:
+                        raise RunLockedError(
+                            f"another run is writing dataset {self.dataset} of {self.target.label}; "
+                            "wait for it to end, or raise --lock-timeout"
+                        )
+                    time.sleep(_POLL_S)
+            yield
+        finally:
+            connection.close()
+
+    def index(self, tables: Sequence[str], pipeline: "Pipeline") -> None:
+        """Give Postgres the indexes that dlt does not: the key of leads, `lead_id` and `id` of child tables."""
+        if self.target.kind != "postgres":
+            return
+        with pipeline.sql_client() as client:
+            for table in tables:
+                name = client.make_qualified_table_name(table)
+                if table == "leads":
+                    client.execute_sql(f'CREATE UNIQUE INDEX IF NOT EXISTS "{table}_id" ON {name} (id)')
+                    client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_date_modify" ON {name} (date_modify)')
+                    continue
+                client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_lead_id" ON {name} (lead_id)')
+                if table not in ("lead_custom_values", "schema_drift"):
+                    client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_id" ON {name} (id)')
+
+    def versions(self, pipeline: "Pipeline", ids: Sequence[int]) -> dict[int, tuple[datetime | None, int | None, bool]]:
+        """Return what the warehouse has of these leads: modification time, fingerprint, and whether it is deleted."""
+        if not ids:
+            return {}
+        with self.held(), pipeline.sql_client() as client:
+            name = client.make_qualified_table_name("leads")
+            wanted = ",".join(map(str, ids))
+            rows = client.execute_sql(
+                f"SELECT id, date_modify, _fingerprint, deleted_at IS NOT NULL FROM {name} WHERE id IN ({wanted})"  # noqa: S608 - integers
+            )
+        return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
+
+    def newest_id(self, pipeline: "Pipeline") -> int | None:
+        """Return the greatest lead id in the warehouse, None while there is none or the destination has no SQL."""
+        if pipeline.default_schema_name is None or self.target.kind == "named":
+            return None
+        if "leads" not in pipeline.default_schema.tables:
+            return None
+        with self.held(), pipeline.sql_client() as client:
+            rows = client.execute_sql(f"SELECT max(id) FROM {client.make_qualified_table_name('leads')}")  # noqa: S608
+        return rows[0][0] if rows else None
+
+
+def explain(error: BaseException, target: Target) -> LeadhouseError:
+    """Return our error for whatever dlt or a database raised: ours if it is inside, else one redacted line."""
+    chain: list[BaseException] = []
+    seen: BaseException | None = error
+    while seen is not None and seen not in chain:
+        if isinstance(seen, LeadhouseError):
+            return seen
+        chain.append(seen)
+        seen = seen.__cause__ or seen.__context__
+    cause = chain[-1]
+    line = redact(" ".join(str(cause).split("\n", 1)[0].split()))[:300]
+    everything = " ".join(str(part) for part in chain).lower()
+    told = f"{target.label}: {line or type(cause).__name__}"
+    holder = _HOLDER.search(" ".join(str(part) for part in chain))
+    if holder:
+        return _locked(target.label, holder)
+    if any(words in everything for words in _FULL):
+        return WarehouseUnavailableError(f"{told}; the disk is full, free some space and run again")
+    if any(words in everything for words in _REFUSED):
+        return WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
+    return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
+
+
+def _open_duckdb(path: str, timeout: float) -> Any:
+    import duckdb  # noqa: PLC0415 - loaded with the first use
+
+    label = f"duckdb:{path}"
+    deadline = time.monotonic() + timeout
+    waiting = False
+    while True:
+        problem: Exception
+        try:
+            return duckdb.connect(path)
+        except duckdb.Error as error:
+            problem = error
+        holder = _HOLDER.search(str(problem))
+        if holder is None:
+            break
+        if time.monotonic() >= deadline:
+            raise _locked(label, holder)
+        if not waiting:
+            waiting = True
+            log.info("waiting for the DuckDB file", pid=int(holder["pid"]), timeout_s=timeout)
+        time.sleep(_POLL_S)
+    raise explain(problem, Target("duckdb", path))
+
+
+def _locked(label: str, holder: "re.Match[str]") -> WarehouseLockedError:
+    return WarehouseLockedError(
+        f"{label} is open in another process: {holder['program']} (PID {holder['pid']}); "
+        "close it, or raise --lock-timeout"
+    )
+
+
+def _connect_postgres(target: Target) -> Any:
+    import psycopg2  # noqa: PLC0415 - loaded with the first use
+
+    problem: Exception
+    try:
+        return psycopg2.connect(target.url, connect_timeout=15)
+    except psycopg2.Error as error:
+        problem = error
+    line = redact(" ".join(str(problem).split("\n", 1)[0].split()))[:300]
+    told = f"{target.label}: {line}"
+    text = str(problem).lower()
+    if any(words in text for words in _REFUSED) or "does not exist" in text:
+        raise WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
+    raise WarehouseUnavailableError(f"{told}; start the server, the next run continues from the last checkpoint")
+
