@@ -1,0 +1,1 @@
+"""Sandbox portals over real HTTP, for the demo, the tests and anyone's CI."""
