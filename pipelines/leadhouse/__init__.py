@@ -1,9 +1,9 @@
 """leadhouse keeps a company's CRM leads in its own warehouse, complete and current.
 
-    import leadhouse
+import leadhouse
 
-    summary = leadhouse.sync("bitrix24", to="duckdb:leads.duckdb")          # the whole service in one call
-    dlt.pipeline("crm", destination="duckdb").run(leadhouse.bitrix24())     # or as a source in your own dlt pipeline
+summary = leadhouse.sync("bitrix24", to="duckdb:leads.duckdb")          # the whole service in one call
+dlt.pipeline("crm", destination="duckdb").run(leadhouse.bitrix24())     # or as a source in your own dlt pipeline
 """
 
 from typing import TYPE_CHECKING, Any

@@ -6,7 +6,7 @@ Numbers with a fraction arrive as their raw text (the JSON decoder keeps it), so
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -87,6 +87,22 @@ def as_text(value: Any) -> str:
 def storable(text: str) -> str:
     """Return `text` with lone surrogates replaced by U+FFFD: no encoding can hold them."""
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if not text.isascii() else text
+
+
+def without_nul(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:
+    """Return `tables` with the character NUL shown as U+2400 in texts, and how many values had it."""
+    made: dict[str, pa.Table] = {}
+    count = 0
+    for name, table in tables.items():
+        shown = table
+        for at, told in enumerate(table.schema):
+            if told.type == pa.string():
+                found = pc.sum(pc.match_substring(table.column(at), "\0")).as_py() or 0
+                if found:
+                    count += found
+                    shown = shown.set_column(at, told, pc.replace_substring(table.column(at), "\0", "\u2400"))
+        made[name] = shown
+    return made, count
 
 
 def _careful(values: Sequence[Any], kind: Kind, none: Collection[str]) -> tuple[pa.Array, list[Misfit]]:

@@ -1,4 +1,4 @@
-"""The contract's tables as dlt sees them: hints, and the one chain that makes a lead and its child rows one transaction.
+"""The contract's tables as dlt sees them: a lead and its child rows are one chain, merged in one transaction.
 
 dlt merges nested tables together with their root, in one transaction, and replaces a root row's nested rows as a whole.
 It does so by keys that hints name, so our Arrow tables take part with the portal's own ids and need no tombstones: a
@@ -30,6 +30,16 @@ ROOT = "leads"
 _MERGE = {"disposition": "merge", "strategy": "delete-insert"}
 # All rows of the table are replaced in the merge's transaction: readers never see it empty.
 _REPLACE = {**_MERGE, "destination_scope": "1 = 1"}
+
+
+_KINDS: Mapping[str, Kind] = {str(hint["data_type"]): kind for kind, hint in _DATA_TYPES.items()}
+
+
+def stored_kinds(schema: Schema) -> dict[str, Kind]:
+    """Return the kinds of the columns that `leads` has in a pipeline's schema; empty before the first run."""
+    columns = schema.tables.get(ROOT, {}).get("columns", {})
+    types = {name: str(told.get("data_type")) for name, told in columns.items()}
+    return {name: _KINDS[told] for name, told in types.items() if told in _KINDS}
 
 
 def column_hints(table: Table, extra: Sequence[tuple[str, Kind]] = ()) -> dict[str, TColumnSchema]:
@@ -67,7 +77,8 @@ def child_hints(table: Table) -> Any:
 def resource_hints(table: Table, *, replace: bool) -> dict[str, Any]:
     """Return keyword arguments of `dlt.resource` for a table of its own; `replace` swaps all of its rows."""
     key = {} if replace else {"primary_key": table.key}
-    return {"name": table.name, "write_disposition": _REPLACE if replace else _MERGE, "columns": column_hints(table), **key}
+    disposition = _REPLACE if replace else _MERGE
+    return {"name": table.name, "write_disposition": disposition, "columns": column_hints(table), **key}
 
 
 def declare(schema: Schema, contract: Mapping[str, Table], children: Sequence[str], extra: Any, replaced: Any) -> None:

@@ -17,6 +17,7 @@
     │   ├── PortalMethodError           the portal does not know a method, or refuses its parameters
     │   ├── StateError                  the stored state is damaged, from the future, or impossible
     │   └── WarehouseRefusedError       the destination refuses us: password, rights, damaged file
+    ├── InternalError               a fault of leadhouse itself, exit 1
     └── DataError                   a value that no column can hold; quarantined and counted
 
 Messages name a portal by its host, the method and the vendor's code; never a URL's path, never a body.
@@ -117,6 +118,10 @@ class StateError(OperatorError):
 
 class WarehouseRefusedError(OperatorError):
     """The destination refuses us: password, rights, damaged file."""
+
+
+class InternalError(LeadhouseError):
+    """A fault of leadhouse itself; the state is as before, the next run continues from the last checkpoint."""
 
 
 class DataError(LeadhouseError):

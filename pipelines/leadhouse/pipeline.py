@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadhouse import logs
-from leadhouse.errors import ConfigurationError, LeadhouseError
+from leadhouse.errors import ConfigurationError, LeadhouseError, StateError
 from leadhouse.lock import run_lock
 from leadhouse.settings import data_dir
 from leadhouse.warehouse import Warehouse, explain
@@ -33,6 +33,24 @@ _ENVIRONMENT = {
 def pipeline_name(dataset: str) -> str:
     """Return the pipeline's name; with the dataset it is part of the state's contract."""
     return f"leadhouse_{dataset}"
+
+
+@contextmanager
+def existing(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline"]:
+    """Give the pipeline of a warehouse that a run has filled; nothing is made where there is none.
+
+    Raises:
+        StateError: nothing was synced there yet.
+    """
+    nothing = StateError(
+        f"{warehouse.target.label} has no dataset {warehouse.dataset} of leadhouse; run `leadhouse sync` first"
+    )
+    if warehouse.missing:
+        raise nothing
+    with opened(warehouse, lock_timeout=lock_timeout) as pipeline:
+        if not pipeline.schemas:
+            raise nothing
+        yield pipeline
 
 
 @contextmanager
@@ -73,9 +91,10 @@ def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
         logs.adopt_dlt_logger()
         with warehouse.held():
             pipeline.sync_destination()
-        return pipeline
     except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
         problem = explain(error, warehouse.target)
+    else:
+        return pipeline
     raise problem
 
 

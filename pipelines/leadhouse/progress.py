@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
@@ -65,9 +64,7 @@ class Bar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._bar.stop()
 
     def step(self, doing: str, leads: int) -> None:

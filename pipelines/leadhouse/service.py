@@ -12,7 +12,7 @@ from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.pipeline import opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
-from leadhouse.settings import PortalSettings, dataset_name, known_source, portal_settings
+from leadhouse.settings import PortalSettings, dataset_name, destination_url, known_source, portal_settings
 from leadhouse.state import stored
 from leadhouse.summary import SyncSummary
 from leadhouse.times import parse_time
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("leadhouse.sync")
 
-DEFAULT_TO = "duckdb:leadhouse.duckdb"
 # Leads a load package: what a killed run reads again, and what bounds memory.
 CHECKPOINT_LEADS = 20_000
 LOCK_TIMEOUT_S = 60.0
@@ -48,7 +47,7 @@ class _Run:
 def sync(
     source: str = "bitrix24",
     *,
-    to: str = DEFAULT_TO,
+    to: str | None = None,
     dataset: str | None = None,
     portal: str | None = None,
     since: str | datetime | None = None,
@@ -62,10 +61,12 @@ def sync(
 
     Args:
         source: "bitrix24".
-        to: duckdb:file.duckdb, postgresql://…, or the name of a destination in dlt's configuration.
+        to: duckdb:file.duckdb, postgresql://…, or the name of a destination in dlt's configuration; where not given,
+            LEADHOUSE__TO or `to` under [leadhouse] in `.dlt/`, else duckdb:leadhouse.duckdb.
         dataset: schema of the tables; default the portal's name, else the source's.
         portal: name of the portal where several are configured.
-        since, until: read this span of modification time again (UTC where no zone is given); the cursor stays.
+        since: read again what was modified from this time on (UTC where no zone is given); the cursor stays.
+        until: … and before this time.
         full: read everything again into place.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
@@ -84,7 +85,7 @@ def sync(
     if backfill is not None and (full or (backfill.since and backfill.until and backfill.since >= backfill.until)):
         raise ConfigurationError("--since must lie before --until, and neither goes with --full")
     name = dataset_name(source, portal, dataset)
-    target = Target.parse(to)
+    target = Target.parse(destination_url(to))
     chosen = portal_settings(source, portal, settings)
     summary = SyncSummary(
         run_id=secrets.token_hex(6),
@@ -104,9 +105,12 @@ def sync(
         try:
             with opened(warehouse, lock_timeout=lock_timeout) as pipeline:
                 _work(run, pipeline)
-            return summary
         except LeadhouseError as error:
             problem = error
+            summary.outcome = "failed"
+            summary.error = redact(str(error))
+        else:
+            return summary
         finally:
             _tell(summary)
         raise problem
@@ -153,6 +157,7 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     """Read one window to its end in packages; return whether an earlier run had opened it."""
     from leadhouse.bitrix24.reader import Options, WindowReader  # noqa: PLC0415
     from leadhouse.bitrix24.source import LeadFlow  # noqa: PLC0415
+    from leadhouse.dlt_tables import stored_kinds  # noqa: PLC0415
     from leadhouse.readahead import ReadAhead  # noqa: PLC0415
     from leadhouse.unchanged import Unchanged  # noqa: PLC0415
 
@@ -162,6 +167,7 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
         region=run.settings.phone_region,
         full=run.full,
         backfill=run.backfill,
+        stored=stored_kinds(pipeline.default_schema) if pipeline.default_schema_name else {},
     )
     reader = WindowReader(client, cursor, options)
     run.progress.step("asking the portal", run.summary.leads_read)
@@ -170,7 +176,8 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     unchanged = Unchanged(lambda ids: run.warehouse.versions(pipeline, ids), newest)
     ahead = ReadAhead(reader.pieces, depth=1, cancel=client.pause.cancel)
     try:
-        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS)
+        nul = run.warehouse.target.kind != "postgres"
+        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS, nul=nul)
         read_before = run.summary.leads_read
         while not flow.finished:
             _load(run, pipeline, client, flow, final=not reader.resumed)
@@ -189,7 +196,9 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
 
 def _load(run: _Run, pipeline: "Pipeline", client: Any, flow: "LeadFlow", *, final: bool) -> None:
     """Extract one package from `flow` and load it; the run's row goes with it if it is the last and brings no rows."""
-    from leadhouse.bitrix24.source import CHILDREN, ROOT, flowing  # noqa: PLC0415
+    from leadhouse.bitrix24.decode import CHILDREN  # noqa: PLC0415
+    from leadhouse.bitrix24.source import flowing  # noqa: PLC0415
+    from leadhouse.dlt_tables import ROOT  # noqa: PLC0415
 
     def row() -> dict[str, Any] | None:
         if not (final and flow.finished and flow.rows_written == 0):

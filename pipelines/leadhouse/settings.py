@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from leadhouse.errors import ConfigurationError
 from leadhouse.files import checkout, in_checkout
 
 SOURCES = ("bitrix24",)
+DEFAULT_TO = "duckdb:leadhouse.duckdb"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
 
 
@@ -72,22 +74,30 @@ def configured(source: str, portal: str | None, name: str, default: Any = None, 
     Raises:
         ConfigurationError: the configuration files cannot be read.
     """
+    sections = [f"sources.{source}.{portal}"] if portal else []
+    if not (portal and secret):  # one portal's secret never stands in for another's
+        sections.append(f"sources.{source}")
+    for section in sections:
+        found = _from_dlt(f"{section}.{name}", secret=secret)
+        if found is not None:
+            return found
+    return default
+
+
+def destination_url(given: str | None) -> str:
+    """Return where to write: as given, else LEADHOUSE__TO or `to` under [leadhouse] in `.dlt/`, else a DuckDB file."""
+    return str(given or _from_dlt("leadhouse.to", secret=True) or DEFAULT_TO)
+
+
+def _from_dlt(key: str, *, secret: bool) -> Any:
     import dlt  # noqa: PLC0415 - costs half a second
 
-    store = dlt.secrets if secret else dlt.config
     problem = ""
     try:
-        for section in (f"sources.{source}.{portal}", f"sources.{source}") if portal else (f"sources.{source}",):
-            found = store.get(f"{section}.{name}")
-            if found is not None:
-                return found
-            if portal and secret:
-                break  # one portal's secret never stands in for another's
+        return (dlt.secrets if secret else dlt.config).get(key)
     except Exception as error:  # noqa: BLE001 - dlt raises many classes for unreadable files
         problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    if problem:
-        raise ConfigurationError(f"the configuration in .dlt/ cannot be read ({problem}); correct the file")
-    return default
+    raise ConfigurationError(f"the configuration in .dlt/ cannot be read ({problem}); correct the file")
 
 
 def dataset_name(source: str, portal: str | None, dataset: str | None) -> str:
@@ -127,10 +137,8 @@ def data_dir() -> Path:
 
 def _number(name: str, told: Any, *, above: float = -1e-9) -> float:
     number = float("nan")
-    try:
+    with suppress(TypeError, ValueError):
         number = float(told)
-    except (TypeError, ValueError):
-        pass
     if not above < number < 1e6:
         raise ConfigurationError(f"{name} is {told!r}; it is a number above {max(above, 0):g}")
     return number

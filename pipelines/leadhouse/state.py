@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from leadhouse.cursor import Cursor, rewind
-from leadhouse.errors import LeadhouseError
-from leadhouse.pipeline import opened
+from leadhouse.pipeline import existing
 from leadhouse.warehouse import Warehouse, explain
 
 if TYPE_CHECKING:
     from dlt import Pipeline
+
+    from leadhouse.errors import LeadhouseError
 
 SLOT = "leadhouse"
 
@@ -23,7 +24,7 @@ def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
 
 def show(warehouse: Warehouse, source: str, *, lock_timeout: float) -> dict[str, Any]:
     """Return the stored cursor as JSON, with the pipeline's name; `cursor` is None before the first run."""
-    with opened(warehouse, lock_timeout=lock_timeout) as pipeline:
+    with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
         slot = stored(pipeline, source)
         cursor = slot.get("cursor") if slot else None
         return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **(cursor or {"cursor": None})}
@@ -46,18 +47,19 @@ def reset(warehouse: Warehouse, source: str, *, lock_timeout: float) -> None:
 def _change(
     warehouse: Warehouse, source: str, change: Callable[[Cursor], Cursor] | None, lock_timeout: float
 ) -> Cursor:
-    with opened(warehouse, lock_timeout=lock_timeout) as pipeline:
+    with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
         slot = stored(pipeline, source) or {}
         cursor = change(Cursor.from_dict(slot.get("cursor"))) if change else Cursor()
         problem: LeadhouseError
         try:
             with warehouse.held():
                 with pipeline.managed_state(extract_state=True) as state:
-                    told = state.setdefault("sources", {}).setdefault(source, {})  # type: ignore[typeddict-item]
+                    told = state.setdefault("sources", {}).setdefault(source, {})
                     told[SLOT] = {"cursor": cursor.to_dict()} if change else {}
                 pipeline.normalize()
                 pipeline.load()
-            return cursor
         except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
             problem = explain(error, warehouse.target)
+        else:
+            return cursor
         raise problem

@@ -1,5 +1,6 @@
 """Times as people write them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pendulum
@@ -18,10 +19,8 @@ def parse_time(text: str | datetime | None) -> datetime | None:
     if isinstance(text, datetime):
         return (text if text.tzinfo else text.replace(tzinfo=UTC)).astimezone(UTC)
     parsed: object = None
-    try:
+    with suppress(ValueError):
         parsed = pendulum.parse(text, tz="UTC", strict=True)
-    except ValueError:
-        pass
     if not isinstance(parsed, datetime):
         raise ConfigurationError(f"{text!r} is not a time; write it like 2026-11-21T09:00:00+03:00 or 2026-11-21")
     return datetime.fromtimestamp(parsed.timestamp(), UTC)

@@ -2,6 +2,7 @@
 
 import re
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import structlog
 
 from leadhouse.errors import (
     ConfigurationError,
+    InternalError,
     LeadhouseError,
     RunLockedError,
     WarehouseLockedError,
@@ -49,12 +51,14 @@ class Target:
     """A destination as the user named it.
 
     Attributes:
-        kind: "duckdb", "postgres" or "named" (described by dlt's configuration).
+        kind: "duckdb", "postgres" or "named" (any other that dlt's configuration describes).
         url: path of the DuckDB file, the Postgres URL (a secret), or dlt's name of the destination.
+        name: dlt's name of the destination, "" where a URL was given.
     """
 
     kind: str
     url: str
+    name: str = ""
 
     @classmethod
     def parse(cls, to: str) -> "Target":
@@ -71,10 +75,8 @@ class Target:
             parts = urlsplit(to)
             register_secrets([parts.password] if parts.password else [])
             return cls("postgres", urlunsplit(("postgresql", *parts[1:])))
-        if re.fullmatch(r"[A-Za-z_][\w.]*", to) and to not in ("duckdb", "postgres"):
-            return cls("named", to)
-        if to in ("duckdb", "postgres"):
-            return cls("named", to)
+        if re.fullmatch(r"[A-Za-z_][\w.]*", to):
+            return _named(to)
         raise ConfigurationError(
             f"{redact(to)!r} is no destination; use duckdb:file.duckdb, postgresql://user@host/database, "
             "or the name of a destination that dlt's configuration describes"
@@ -99,16 +101,11 @@ class Target:
         """Return dlt's destination; loads are parquet wherever the destination takes it."""
         import dlt  # noqa: PLC0415 - costs half a second
 
-        if self.kind == "duckdb":
-            return dlt.destinations.duckdb(self.url, preferred_loader_file_format="parquet")
-        if self.kind == "postgres":
-            return dlt.destinations.postgres(self.url, preferred_loader_file_format="parquet")
-        problem = ""
-        try:
+        if self.kind == "named":
             return dlt.destination(self.url)
-        except Exception as error:  # noqa: BLE001 - dlt raises many classes for an unknown name
-            problem = redact(str(error).splitlines()[0])
-        raise ConfigurationError(f"dlt does not know the destination {self.url!r} ({problem}); describe it in .dlt/")
+        made = dlt.destinations.duckdb if self.kind == "duckdb" else dlt.destinations.postgres
+        named = {"destination_name": self.name} if self.name else {}
+        return made(self.url, preferred_loader_file_format="parquet", **named)  # type: ignore[arg-type]  # union of two factories
 
 
 class Warehouse:
@@ -125,6 +122,11 @@ class Warehouse:
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
+
+    @property
+    def missing(self) -> bool:
+        """True when the destination is a DuckDB file that is not there."""
+        return self.target.kind == "duckdb" and not Path(self.target.url).exists()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -203,13 +205,35 @@ class Warehouse:
 
     def newest_id(self, pipeline: "Pipeline") -> int | None:
         """Return the greatest lead id in the warehouse, None while there is none or the destination has no SQL."""
-        if pipeline.default_schema_name is None or self.target.kind == "named":
+        if not pipeline.schemas or self.target.kind == "named":
             return None
         if "leads" not in pipeline.default_schema.tables:
             return None
         with self.held(), pipeline.sql_client() as client:
             rows = client.execute_sql(f"SELECT max(id) FROM {client.make_qualified_table_name('leads')}")  # noqa: S608
         return rows[0][0] if rows else None
+
+
+def _named(name: str) -> Target:
+    """Return the destination that dlt's configuration describes; DuckDB and Postgres are recognised as such."""
+    import dlt  # noqa: PLC0415 - costs half a second
+
+    problem = ""
+    try:
+        destination = dlt.destination(name)
+        kind = destination.destination_type.rsplit(".", 1)[-1]
+        if kind not in ("duckdb", "postgres"):
+            return Target("named", name, name)
+        spec: Any = destination.spec()
+        told: Any = destination.configuration(spec._bind_dataset_name(dataset_name="leadhouse"))  # noqa: SLF001 - as dlt's pipeline does
+        credentials = told.credentials
+        if kind == "duckdb":
+            return Target(kind, str(Path(credentials.database or f"{name}.duckdb").absolute()), name)
+        register_secrets([credentials.password] if credentials.password else [])
+        return Target(kind, str(credentials.to_native_representation()), name)
+    except Exception as error:  # noqa: BLE001 - dlt raises many classes for an unknown name or a missing field
+        problem = redact(" ".join(str(error).split())[:200])
+    raise ConfigurationError(f"dlt cannot resolve the destination {name!r} ({problem}); describe it in .dlt/")
 
 
 def explain(error: BaseException, target: Target) -> LeadhouseError:
@@ -222,6 +246,11 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
         chain.append(seen)
         seen = seen.__cause__ or seen.__context__
     cause = chain[-1]
+    if isinstance(cause, AttributeError | TypeError | LookupError | NameError | AssertionError):
+        log.debug("internal error", exc_info=cause)
+        where = traceback.extract_tb(cause.__traceback__)[-1] if cause.__traceback__ else None
+        place = f" in {Path(where.filename).name}:{where.lineno}" if where else ""
+        return InternalError(f"{type(cause).__name__}{place}: {redact(str(cause))[:200]}; report this with --verbose")
     line = redact(" ".join(str(cause).split("\n", 1)[0].split()))[:300]
     everything = " ".join(str(part) for part in chain).lower()
     told = f"{target.label}: {line or type(cause).__name__}"
@@ -280,4 +309,3 @@ def _connect_postgres(target: Target) -> Any:
     if any(words in text for words in _REFUSED) or "does not exist" in text:
         raise WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
     raise WarehouseUnavailableError(f"{told}; start the server, the next run continues from the last checkpoint")
-

@@ -6,6 +6,7 @@ It knows no tables. Answers stay raw bytes (`msgspec.Raw`) until somebody decode
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -164,10 +165,8 @@ class Bitrix24Client:
         payload = {"halt": int(halt), "cmd": {key: command.encode() for key, command in commands.items()}}
         result, told_time = self._send("batch", payload)
         body: _BatchResult | None = None
-        try:
+        with suppress(msgspec.MsgspecError):
             body = msgspec.json.decode(result, type=_BatchResult)
-        except msgspec.MsgspecError:
-            pass
         if body is None:
             raise PortalFaultError("the batch's answer has another shape", portal=self.portal, method="batch")
         errors: dict[str, LeadhouseError] = {}
@@ -229,10 +228,8 @@ class Bitrix24Client:
     def _attempt(self, method: str, body: bytes) -> tuple[msgspec.Raw, Any]:
         answer = self._post(method, body)
         envelope: _Envelope | None = None
-        try:
+        with suppress(msgspec.MsgspecError):
             envelope = msgspec.json.decode(answer.body, type=_Envelope)
-        except msgspec.MsgspecError:
-            pass
         if envelope is None:
             raise self._unreadable(method, answer)
         if envelope.error is not msgspec.UNSET:

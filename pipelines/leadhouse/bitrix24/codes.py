@@ -47,7 +47,9 @@ CODES: dict[str, Rule] = {
     "INSUFFICIENT_SCOPE": Rule(
         PermissionDeniedError, "the webhook lacks a scope; edit it and tick crm and user (Developer resources)"
     ),
-    "USER_ACCESS_ERROR": Rule(PermissionDeniedError, "the webhook's user has no access; use an administrator's webhook"),
+    "USER_ACCESS_ERROR": Rule(
+        PermissionDeniedError, "the webhook's user has no access; use an administrator's webhook"
+    ),
     "ALLOWED_ONLY_INTRANET_USER": Rule(
         PermissionDeniedError, "the webhook belongs to an extranet user; use an administrator's webhook"
     ),

@@ -122,12 +122,13 @@ class Decoder:
                 continue
             positions = dict.fromkeys(MULTIFIELDS.values(), 0)
             for entry in entries:
-                table = MULTIFIELDS.get(entry.get("typeId") if item else field.name) if isinstance(entry, dict) else None
-                number = _number(entry.get(id_key)) if table else None
+                told = entry if isinstance(entry, dict) else {}
+                table = MULTIFIELDS.get(str(told.get("typeId")) if item else field.name)
+                number = _number(told.get(id_key))
                 if table is None or number is None:
                     drift.add(table or field.name.lower(), row, entry)
                     continue
-                value, value_type = entry.get(value_key), entry.get(type_key)
+                value, value_type = told.get(value_key), told.get(type_key)
                 text = None if is_empty(value) else as_text(value)
                 cells = {
                     "id": number,

@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import structlog
 
-from leadhouse.bitrix24.client import PAGE_ROWS, Batch, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.fields import Field, Fields, Role
+from leadhouse.bitrix24.listing import Listing, Row, read_on
 from leadhouse.columns import as_text, column
-from leadhouse.errors import LeadhouseError, OperatorError, PortalFaultError, TransientError
+from leadhouse.errors import OperatorError, TransientError
 from leadhouse.tables import tables
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
 # A dictionary of more pages than this in the opening batch is read on in further batches.
 USER_PAGES = 6
+PLAIN_TABLES = ("statuses", "currencies", "users")
 
-Row = dict[str, Any]
 _COLUMN_OF: Mapping[str, Mapping[str, str]] = {
     "statuses": {
         "id": "ID",
@@ -65,85 +64,62 @@ _COLUMN_OF: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@dataclass(slots=True)
-class Listing:
-    """A dictionary read page by page by offset, as the portal's `next` tells.
+class Dictionaries:
+    """The dictionaries of one portal, as far as they are read.
 
-    Attributes:
-        table: the table that it fills; also the key of its commands.
-        method: the vendor's method.
-        params: parameters besides `start`.
-        pages: pages asked for in the opening batch.
-        key: field that identifies a row; pages that overlap are merged by it.
-        rows: what was read.
-        complete: read to its end.
-        missing: why the portal does not give it, "" where it does.
+    Args:
+        client: the portal.
     """
 
-    table: str
-    method: str
-    params: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-    pages: int = 1
-    rows: dict[tuple[str, ...], Row] = field(default_factory=dict)
-    complete: bool = False
-    missing: str = ""
-    _start: int = 0
+    def __init__(self, client: Bitrix24Client) -> None:
+        self._client = client
+        self._listings = {listing.table: listing for listing in _listings()}
 
     def commands(self) -> dict[str, Command]:
-        """Return the commands for the next pages."""
+        """Return the commands of the next pages of all that is unread."""
         return {
-            f"{self.table}{page}": Command(
-                self.method, (*self.params, ("start", str(self._start + page * PAGE_ROWS)))
-            )
-            for page in range(self.pages)
+            key: command
+            for listing in self._listings.values()
+            if not listing.complete
+            for key, command in listing.commands().items()
         }
 
-    def take(self, batch: Batch, portal: str) -> TransientError | None:
-        """Take the pages that a batch brought; return what went wrong for now, if anything."""
-        for key in self.commands():
-            result = batch.results.get(key)
-            if result is None:
-                problem = batch.errors.get(key)
-                if problem is None:
-                    return PortalFaultError("a command was not executed", portal=portal, method=self.method)
-                if isinstance(problem, TransientError):
+    def take(self, batch: Batch) -> TransientError | None:
+        """Take what a batch brought, reading on where it was not enough; return what went wrong for now."""
+        for listing in self._listings.values():
+            if not listing.complete:
+                problem = listing.take(batch, self._client.portal)
+                if problem is not None:
                     return problem
-                self._refuse(problem)
-                return None
-            rows = _rows(result)
-            if rows is None:
-                return PortalFaultError("the answer has another shape", portal=portal, method=self.method)
-            for row in rows:
-                self.rows[tuple(str(row.get(name)) for name in self.key)] = row
-            following = batch.nexts.get(key)
-            if not isinstance(following, int | str) or not str(following).isdigit() or int(following) <= self._start:
-                self.complete = True
-                return None
-            self._start = int(following)
-        self.pages = PAGE_ROWS
+        read_on(self._client, list(self._listings.values()))
         return None
 
-    def _refuse(self, problem: LeadhouseError) -> None:
-        self.missing = problem.code or str(problem.args[0])
-        self.complete = True
-        log.warning("the portal does not give a dictionary; its table stays as it is", table=self.table, why=str(problem))
+    def userfields_again(self) -> None:
+        """Read the user fields again: somebody made one during the run."""
+        if not self._listings["userfields"].missing:
+            self._listings["userfields"].complete = False
+            read_on(self._client, [self._listings["userfields"]])
+
+    @property
+    def userfields(self) -> list[Row]:
+        """Rows of `crm.lead.userfield.list`; empty where the portal does not give them."""
+        return list(self._listings["userfields"].rows.values())
+
+    @property
+    def unavailable(self) -> list[str]:
+        """Tables that the portal does not give to this webhook."""
+        return [name for name in PLAIN_TABLES if self._listings[name].missing]
+
+    def tables(self, fields: Fields, now: datetime) -> dict[str, pa.Table]:
+        """Return every dictionary that could be read; `now` is the portal's clock (UTC)."""
+        made = field_tables(fields, now)
+        for name in PLAIN_TABLES:
+            if not self._listings[name].missing:
+                made[name] = table_of(name, list(self._listings[name].rows.values()))
+        return made
 
 
-def _rows(result: msgspec.Raw) -> list[Row] | None:
-    try:
-        told = _LOOSE.decode(result)
-    except msgspec.MsgspecError:
-        return None
-    if isinstance(told, dict):
-        told = told.get("items", list(told.values()))
-    return told if isinstance(told, list) and all(isinstance(row, dict) for row in told) else None
-
-
-_LOOSE: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
-
-
-def listings() -> list[Listing]:
+def _listings() -> list[Listing]:
     """Return the dictionaries to read, none of them read yet."""
     return [
         Listing("userfields", "crm.lead.userfield.list", (("order[ID]", "ASC"),), ("FIELD_NAME",)),
@@ -151,22 +127,6 @@ def listings() -> list[Listing]:
         Listing("currencies", "crm.currency.list", (("order[SORT]", "ASC"),), ("CURRENCY",)),
         Listing("users", "user.get", (("sort", "ID"), ("order", "ASC")), ("ID",), USER_PAGES),
     ]
-
-
-def read_on(client: Bitrix24Client, unread: Sequence[Listing]) -> None:
-    """Read listings to their end in batches of their own.
-
-    Raises:
-        TransientError: the portal did not give them.
-    """
-    trouble = Trouble()
-    for listing in unread:
-        while not listing.complete:
-            problem = listing.take(client.batch(listing.commands(), halt=False), client.portal)
-            if problem is not None:
-                client.stalled(problem, trouble)
-            else:
-                trouble = Trouble()
 
 
 def table_of(name: str, rows: Sequence[Row]) -> pa.Table:
@@ -195,9 +155,10 @@ def _plain(value: Any) -> Any:
 def field_tables(fields: Fields, seen_at: datetime) -> dict[str, pa.Table]:
     """Return `lead_fields` and `lead_field_options`; `seen_at` is the portal's clock."""
     contract = tables("bitrix24")
-    by_name = {told.name: told for told in fields.all if told.role is not Role.IGNORED}
+    by_name = {told.name: told for told in fields.all if told.role not in (Role.IGNORED, Role.MULTIFIELD)}
+    standard = {told.field for told in contract["leads"].columns.values() if told.field}
     described, options = [], []
-    for name in sorted({*fields.described, *by_name} - {"FM"}):
+    for name in sorted({*by_name, *standard}):
         about = dict(fields.described.get(name, ("", {}))[1])
         row = fields.userfields.get(name, {})
         placed = by_name.get(name)
@@ -209,11 +170,11 @@ def field_tables(fields: Fields, seen_at: datetime) -> dict[str, pa.Table]:
     }
 
 
-def _field_row(name: str, about: Row, row: Row, placed: Field | None) -> Row:
+def _field_row(name: str, about: Row, row: Mapping[str, Any], placed: Field | None) -> Row:
     settings = row.get("SETTINGS") or about.get("settings")
     return {
         "name": name,
-        "column_name": placed.column or None if placed else None,
+        "column_name": placed.column if placed else name.lower(),
         "type": row.get("USER_TYPE_ID") or about.get("type"),
         "title": about.get("listLabel") or about.get("formLabel") or about.get("title"),
         "is_multiple": row["MULTIPLE"] == "Y" if "MULTIPLE" in row else bool(about.get("isMultiple")),
@@ -225,7 +186,7 @@ def _field_row(name: str, about: Row, row: Row, placed: Field | None) -> Row:
     }
 
 
-def _options(placed: Field | None, about: Row, row: Row, seen_at: datetime) -> list[Row]:
+def _options(placed: Field | None, about: Row, row: Mapping[str, Any], seen_at: datetime) -> list[Row]:
     variants = row.get("LIST") or about.get("items") or []
     if placed is None or not isinstance(variants, list):
         return []
@@ -241,4 +202,3 @@ def _options(placed: Field | None, about: Row, row: Row, seen_at: datetime) -> l
         for variant in variants
         if str(variant.get("ID") or "").isdigit()
     ]
-

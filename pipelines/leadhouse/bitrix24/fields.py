@@ -83,6 +83,7 @@ class Fields:
         described: metadata by wire name (`crm.lead.fields` or `crm.item.fields`).
         userfields: rows of `crm.lead.userfield.list`; they win over `described`.
         unknown: wire names met in answers that no metadata describes.
+        stored: kinds that columns of `leads` have in the warehouse already; a column never changes its type.
     """
 
     def __init__(
@@ -91,8 +92,10 @@ class Fields:
         described: Mapping[str, Mapping[str, Any]],
         userfields: Sequence[Mapping[str, Any]] = (),
         unknown: Iterable[str] = (),
+        stored: Mapping[str, Kind] | None = None,
     ) -> None:
         self.family = family
+        self._stored = stored or {}
         self.described = {family.classic_name(wire, about): (wire, about) for wire, about in described.items()}
         self.userfields = {str(row["FIELD_NAME"]): row for row in userfields if row.get("FIELD_NAME")}
         for wire in unknown:
@@ -145,6 +148,8 @@ class Fields:
             kind, role = _placed(name, str(row.get("USER_TYPE_ID") or about.get("type") or ""))
             multiple = row.get("MULTIPLE") == "Y" if row else about.get("isMultiple") is True
             column = _free(_column_name(name), taken, money=role is Role.MONEY and not multiple)
+            if not multiple:
+                kind = self._stored.get(column, kind)
             fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role))
         return fields
 

@@ -14,6 +14,7 @@ from leadhouse.bitrix24.client import Bitrix24Client, Limits
 from leadhouse.bitrix24.decode import CHILDREN
 from leadhouse.bitrix24.families import FAMILIES, FamilyName
 from leadhouse.bitrix24.reader import Options, Piece, WindowReader
+from leadhouse.columns import without_nul
 from leadhouse.cursor import Backfill, Cursor, close_window
 from leadhouse.dlt_tables import (
     ROOT,
@@ -24,6 +25,7 @@ from leadhouse.dlt_tables import (
     declare,
     lead_hints,
     resource_hints,
+    stored_kinds,
 )
 from leadhouse.errors import ConfigurationError
 from leadhouse.state import SLOT
@@ -44,7 +46,8 @@ class LeadFlow:
         reader: the window's reader.
         pieces: what it reads, maybe from a thread of its own.
         unchanged: leaves out leads that the warehouse has already; None writes all.
-        limit: leads after which a package ends, so that it is committed; None: the whole window in one.
+        limit: leads (or rows of stage history) after which a package ends and is committed; None: all in one.
+        nul: the destination's text can hold the character NUL (Postgres' cannot).
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class LeadFlow:
         *,
         unchanged: Unchanged | None = None,
         limit: int | None = None,
+        nul: bool = True,
     ) -> None:
+        self._without_nul = not nul
         self.reader = reader
         self.cursor = reader.cursor
         self._pieces = pieces
@@ -73,9 +78,12 @@ class LeadFlow:
         for piece in self._pieces:
             self.leads_read += piece.leads
             self.misfits += piece.misfits
-            in_package += piece.leads
+            in_package += piece.leads or sum(table.num_rows for table in piece.tables.values())
             self._follow(piece)
             fresh = self._unchanged.filter(piece.tables, self.reader.upper) if self._unchanged else piece.tables
+            if self._without_nul:
+                fresh, replaced = without_nul(fresh)
+                self.misfits += replaced
             if fresh:
                 self.rows_written += sum(int(table.num_rows) for name, table in fresh.items() if name in LEAD_TABLES)
                 yield fresh
@@ -138,7 +146,7 @@ def chain_hints(contract: Mapping[str, Table], reader: WindowReader) -> dict[str
     """Return the hints of every table that the resource `leads` yields."""
     history = contract["lead_stage_history"]
     return {
-        ROOT: lead_hints(contract[ROOT], reader.fields.extra_columns()),
+        ROOT: lead_hints(contract[ROOT], reader.pages.fields.extra_columns()),
         **{name: child_hints(contract[name]) for name in CHILDREN},
         history.name: dlt.mark.make_hints(
             table_name=history.name,
@@ -169,7 +177,7 @@ def flowing(flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None])
     """
     source: ChainSource = _flowing(flow, run_row)
     if flow is not None:
-        extra = flow.reader.fields.extra_columns()
+        extra = flow.reader.pages.fields.extra_columns()
         declare(source.schema, tables(SECTION), CHILDREN, extra, set(DICTIONARIES) - _KEPT)
     return source
 
@@ -191,6 +199,7 @@ def _sync_runs(flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | Non
 @dlt.source(name=SECTION, section=SECTION, _impl_cls=ChainSource)
 def bitrix24(
     webhook_url: str = dlt.secrets.value,
+    *,
     api: str = "lead",
     overlap_minutes: float = 5.0,
     phone_region: str | None = None,
@@ -210,9 +219,11 @@ def bitrix24(
         api: "lead" (crm.lead.*) or "item" (crm.item.*).
         overlap_minutes: how far before the cursor a window begins.
         phone_region: default region of phone numbers without a country code (ISO 3166).
-        since, until: read this span of modification time again (ISO 8601); the cursor stays.
+        since: read again what was modified from this time on (ISO 8601); the cursor stays.
+        until: … and before this time.
         full: read everything again.
-        requests_per_second, burst: the vendor's limits (Enterprise: 5 and 250).
+        requests_per_second: the vendor's limit (Enterprise: 5).
+        burst: requests that may go at once (Enterprise: 250).
 
     Raises:
         LeadhouseError: when dlt extracts, not here; see `leadhouse.errors`.
@@ -224,11 +235,12 @@ def bitrix24(
         client = Bitrix24Client(webhook_url, limits=Limits(drain=requests_per_second, burst=burst))
         backfill = Backfill(parse_time(since), parse_time(until)) if since or until else None
         options = Options(
-            family=FAMILIES[cast(FamilyName, api)].name,
+            family=FAMILIES[cast("FamilyName", api)].name,
             overlap=timedelta(minutes=overlap_minutes),
             region=phone_region,
             full=full,
             backfill=backfill,
+            stored=stored_kinds(dlt.current.source_schema()),
         )
         reader = WindowReader(client, cursor, options)
         reader.open()

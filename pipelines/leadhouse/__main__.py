@@ -1,0 +1,5 @@
+"""`python -m leadhouse` is the command."""
+
+from leadhouse.cli import main
+
+main()

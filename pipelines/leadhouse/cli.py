@@ -1,0 +1,260 @@
+"""The command line: parse, call, print. No logic, and no heavy import before a command runs."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from leadhouse import __version__, logs
+from leadhouse.errors import LeadhouseError
+from leadhouse.redact import redact
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Commands(click.Group):
+    """Turns leadhouse's errors into one line and the right exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        try:
+            status = super().main(*args, **kwargs)
+        except click.exceptions.Abort:
+            click.echo("stopped; the next run continues from the last checkpoint", err=True)
+            sys.exit(1)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(2)
+        except LeadhouseError as error:
+            click.echo(f"leadhouse: {redact(str(error))}", err=True)
+            sys.exit(error.exit_code)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+_DESTINATION = (
+    "duckdb:file.duckdb, postgresql://…, or a dlt destination. [default: LEADHOUSE__TO, else duckdb:leadhouse.duckdb]"
+)
+
+
+def _common(command: F) -> F:
+    for option in (
+        click.option("--dataset", help="Schema of the tables. [default: the portal's name, else SOURCE]"),
+        click.option("--portal", help="Name of the portal: reads SOURCES__BITRIX24__{NAME}__WEBHOOK_URL."),
+        click.option("--lock-timeout", type=click.FloatRange(0), default=60.0, show_default=True,
+                     help="Seconds to wait for another process that has the DuckDB file open, or for another run."),
+        click.option("--verbose", is_flag=True, help="Log what happens inside."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _warehouse_options(command: F) -> F:
+    return _common(click.option("--to", "--destination", "to", help=_DESTINATION)(command))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example: leadhouse sync bitrix24 --to duckdb:leads.duckdb",
+)
+@click.version_option(__version__, prog_name="leadhouse")
+def main() -> None:
+    """Keep a company's CRM leads in its own warehouse, complete and current."""
+
+
+@main.command(epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json")
+@click.argument("source")
+@_warehouse_options
+@click.option(
+    "--webhook-url", help="Inbound webhook; better set SOURCES__BITRIX24__WEBHOOK_URL: arguments are visible."
+)
+@click.option(
+    "--api", type=click.Choice(["lead", "item"]), help="crm.lead.* or its successor crm.item.*. [default: lead]"
+)
+@click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")
+@click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
+@click.option("--until", help="… and before this time.")
+@click.option("--full", is_flag=True, help="Read everything again into place.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
+def sync(
+    source: str,
+    to: str | None,
+    dataset: str | None,
+    portal: str | None,
+    lock_timeout: float,
+    verbose: bool,
+    webhook_url: str | None,
+    api: str | None,
+    phone_region: str | None,
+    since: str | None,
+    until: str | None,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Bring the warehouse up to date with a portal (SOURCE: bitrix24)."""
+    logs.configure(verbose=verbose)
+    from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
+
+    summary = run(
+        source,
+        to=to,
+        dataset=dataset,
+        portal=portal,
+        lock_timeout=lock_timeout,
+        since=since,
+        until=until,
+        full=full,
+        webhook_url=webhook_url,
+        api=api,
+        phone_region=phone_region,
+    )
+    if as_json:
+        click.echo(json.dumps(summary.to_dict()))
+    else:
+        click.echo(
+            f"{summary.leads_read:,} leads read, {summary.rows_written:,} rows written to {summary.destination} "
+            f"({summary.dataset}) in {summary.seconds:.1f} s, {summary.requests} requests"
+        )
+
+
+@main.group(epilog="Example: leadhouse state show bitrix24")
+def state() -> None:
+    """Show or change what is remembered between runs."""
+
+
+@state.command(epilog="Example: leadhouse state show bitrix24 --to duckdb:leads.duckdb")
+@click.argument("source")
+@_warehouse_options
+def show(
+    source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool
+) -> None:
+    """Print the stored cursor and any open window as JSON."""
+    logs.configure(verbose=verbose)
+    from leadhouse import state as state_of  # noqa: PLC0415
+
+    told = state_of.show(_warehouse(source, to, dataset, portal, lock_timeout), source, lock_timeout=lock_timeout)
+    click.echo(json.dumps(told, indent=2))
+
+
+@state.command(epilog="Example: leadhouse state rewind bitrix24 --to 2026-11-01T00:00:00+03:00")
+@click.argument("source")
+@_common
+@click.option(
+    "--to", "to", multiple=True, required=True, metavar="TIME", help="Read again what was modified since this time."
+)
+@click.option("--destination", help=_DESTINATION)
+def rewind(
+    source: str,
+    to: tuple[str, ...],
+    destination: str | None,
+    dataset: str | None,
+    portal: str | None,
+    lock_timeout: float,
+    verbose: bool,
+) -> None:
+    """Set the cursor back; the next run reads again what was modified since."""
+    logs.configure(verbose=verbose)
+    from leadhouse import state as state_of  # noqa: PLC0415
+    from leadhouse.times import parse_time  # noqa: PLC0415
+
+    # Elsewhere --to names the destination, so a destination is taken here too beside the time.
+    places = [told for told in to if ":" in told and told.split(":")[0].isalpha()]
+    times = [told for told in to if told not in places]
+    if len(times) != 1 or len(places) > 1:
+        raise click.UsageError("--to takes one time, like 2026-11-01T00:00:00+03:00")
+    at = parse_time(times[0])
+    assert at is not None  # noqa: S101 - there is one time
+    warehouse = _warehouse(source, destination or next(iter(places), None), dataset, portal, lock_timeout)
+    state_of.rewind_to(warehouse, source, at, lock_timeout=lock_timeout)
+    click.echo(f"the cursor of {warehouse.dataset} is {at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@state.command(epilog="Example: leadhouse state reset bitrix24 --yes")
+@click.argument("source")
+@_warehouse_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(
+    source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool, yes: bool
+) -> None:
+    """Forget the cursor; the next run reads everything again into place."""
+    logs.configure(verbose=verbose)
+    from leadhouse import state as state_of  # noqa: PLC0415
+
+    warehouse = _warehouse(source, to, dataset, portal, lock_timeout)
+    if not yes:
+        click.confirm(f"Forget the cursor of {warehouse.dataset} in {warehouse.target.label}?", abort=True)
+    state_of.reset(warehouse, source, lock_timeout=lock_timeout)
+    click.echo(f"the cursor of {warehouse.dataset} is forgotten; the next run reads everything again")
+
+
+@main.command(epilog="Example: leadhouse status --to duckdb:leads.duckdb")
+@click.argument("source", default="bitrix24")
+@_warehouse_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(
+    source: str,
+    to: str | None,
+    dataset: str | None,
+    portal: str | None,
+    lock_timeout: float,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Show freshness, last runs and row counts of a warehouse."""
+    logs.configure(verbose=verbose)
+    from leadhouse.status import render  # noqa: PLC0415
+    from leadhouse.status import status as status_of
+
+    told = status_of(_warehouse(source, to, dataset, portal, lock_timeout), source, lock_timeout=lock_timeout)
+    click.echo(json.dumps(told) if as_json else render(told))
+
+
+@main.command(epilog="Example: leadhouse sandbox bitrix24 --port 8090 --leads 5000")
+@click.argument("source")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, default=0, help="Port; 0 takes a free one. [default: 0]")
+@click.option("--leads", type=click.IntRange(0), default=1000, show_default=True, help="Leads to make.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same portal.")
+@click.option("--tls", is_flag=True, help="Speak https with a certificate of its own.")
+@click.option("--throttle", is_flag=True, help="Enforce the vendor's limits: 2 requests a second, 480 working seconds.")
+@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds added to each request.")
+def sandbox(
+    source: str, host: str, port: int, leads: int, seed: int, tls: bool, throttle: bool, latency: float
+) -> None:
+    """Run a sandbox portal; its webhook URL is the first line printed."""
+    from leadhouse.settings import known_source  # noqa: PLC0415
+
+    known_source(source)
+    problem = ""
+    try:
+        from leadhouse.sandbox.bitrix24 import Limits, run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        problem = error.name or "a package"
+    if problem:
+        raise click.ClickException(f"the sandbox needs {problem}; install leadhouse[sandbox]")
+    run(host, port, leads=leads, seed=seed, tls=tls, limits=Limits() if throttle else None, latency=latency)
+
+
+@main.command(epilog="Example: leadhouse demo --leads 5000")
+@click.option("--to", default="duckdb:leadhouse-demo.duckdb", show_default=True, help="A DuckDB file, made anew.")
+@click.option("--leads", type=click.IntRange(10), default=5000, show_default=True, help="Leads of the sandbox portal.")
+def demo(to: str, leads: int) -> None:
+    """Sync a sandbox portal, change it, sync again, and show what an analyst would ask."""
+    problem = ""
+    try:
+        from leadhouse.demo import show as show_demo  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        problem = error.name or "a package"
+    if problem:
+        raise click.ClickException(f"the demo needs {problem}; install leadhouse[sandbox]")
+    show_demo(to, leads)
+
+
+def _warehouse(source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float) -> Any:
+    from leadhouse.settings import dataset_name, destination_url, known_source  # noqa: PLC0415
+    from leadhouse.warehouse import Target, Warehouse  # noqa: PLC0415
+
+    name = dataset_name(known_source(source), portal, dataset)
+    return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout)
