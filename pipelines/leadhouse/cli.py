@@ -134,7 +134,8 @@ def show(
     logs.configure(verbose=verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
-    told = state_of.show(_warehouse(source, to, dataset, portal, lock_timeout), source, lock_timeout=lock_timeout)
+    warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
+    told = state_of.show(warehouse, source, lock_timeout=lock_timeout)
     click.echo(json.dumps(told, indent=2))
 
 
@@ -205,9 +206,10 @@ def status(
     """Show freshness, last runs and row counts of a warehouse."""
     logs.configure(verbose=verbose)
     from leadhouse.status import render  # noqa: PLC0415
-    from leadhouse.status import status as status_of
+    from leadhouse.status import status as status_of  # noqa: PLC0415
 
-    told = status_of(_warehouse(source, to, dataset, portal, lock_timeout), source, lock_timeout=lock_timeout)
+    warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
+    told = status_of(warehouse, source, lock_timeout=lock_timeout)
     click.echo(json.dumps(told) if as_json else render(told))
 
 
@@ -252,9 +254,17 @@ def demo(to: str, leads: int) -> None:
     show_demo(to, leads)
 
 
-def _warehouse(source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float) -> Any:
+def _warehouse(
+    source: str,
+    to: str | None,
+    dataset: str | None,
+    portal: str | None,
+    lock_timeout: float,
+    *,
+    read_only: bool = False,
+) -> Any:
     from leadhouse.settings import dataset_name, destination_url, known_source  # noqa: PLC0415
     from leadhouse.warehouse import Target, Warehouse  # noqa: PLC0415
 
     name = dataset_name(known_source(source), portal, dataset)
-    return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout)
+    return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout, read_only=read_only)

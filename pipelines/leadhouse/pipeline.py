@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from leadhouse import logs
@@ -47,7 +48,7 @@ def existing(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline
     )
     if warehouse.missing:
         raise nothing
-    with opened(warehouse, lock_timeout=lock_timeout) as pipeline:
+    with looked_at(warehouse) if warehouse.read_only else opened(warehouse, lock_timeout=lock_timeout) as pipeline:
         if not pipeline.schemas:
             raise nothing
         yield pipeline
@@ -73,6 +74,18 @@ def opened(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline"]
             _wipe(folder / name)
 
 
+@contextmanager
+def looked_at(warehouse: Warehouse) -> Iterator["Pipeline"]:
+    """Give a pipeline to look at the warehouse with, beside whatever run is at work.
+
+    Raises:
+        WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the destination cannot be used.
+    """
+    configure_dlt()
+    with TemporaryDirectory(prefix="leadhouse-") as folder:
+        yield _restored(warehouse, pipeline_name(warehouse.dataset), Path(folder))
+
+
 def configure_dlt() -> None:
     """Set dlt's settings in the environment, where a person has not."""
     for key, value in _ENVIRONMENT.items():
@@ -82,7 +95,7 @@ def configure_dlt() -> None:
 def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
     import dlt  # noqa: PLC0415 - costs half a second
 
-    destination = warehouse.target.destination()
+    destination = warehouse.target.destination(read_only=warehouse.read_only)
     problem: LeadhouseError
     try:
         pipeline = dlt.pipeline(

@@ -172,7 +172,7 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     reader = WindowReader(client, cursor, options)
     run.progress.step("asking the portal", run.summary.leads_read)
     reader.open()
-    newest = None if run.full else run.warehouse.newest_id(pipeline)
+    newest = None if run.full or run.backfill is not None else run.warehouse.newest_id(pipeline)
     unchanged = Unchanged(lambda ids: run.warehouse.versions(pipeline, ids), newest)
     ahead = ReadAhead(reader.pieces, depth=1, cancel=client.pause.cancel)
     try:

@@ -97,12 +97,16 @@ class Target:
         """A short name for working files: the same for the same destination, without secrets."""
         return blake2b(self.label.encode(), digest_size=6).hexdigest()
 
-    def destination(self) -> Any:
+    def destination(self, *, read_only: bool = False) -> Any:
         """Return dlt's destination; loads are parquet wherever the destination takes it."""
         import dlt  # noqa: PLC0415 - costs half a second
 
         if self.kind == "named":
             return dlt.destination(self.url)
+        if read_only and self.kind == "duckdb":
+            from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials  # noqa: PLC0415
+
+            return dlt.destinations.duckdb(DuckDbCredentials(self.url, read_only=True))
         made = dlt.destinations.duckdb if self.kind == "duckdb" else dlt.destinations.postgres
         named = {"destination_name": self.name} if self.name else {}
         return made(self.url, preferred_loader_file_format="parquet", **named)  # type: ignore[arg-type]  # union of two factories
@@ -115,10 +119,12 @@ class Warehouse:
         target: the destination.
         dataset: the schema in it.
         lock_timeout: seconds to wait for another process that has the DuckDB file open, or for another run.
+        read_only: only looks; readers of the DuckDB file and runs at work do not hinder.
     """
 
-    def __init__(self, target: Target, dataset: str, *, lock_timeout: float) -> None:
+    def __init__(self, target: Target, dataset: str, *, lock_timeout: float, read_only: bool = False) -> None:
         self.target = target
+        self.read_only = read_only
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
@@ -139,7 +145,7 @@ class Warehouse:
         if self.target.kind != "duckdb" or self._guard is not None:
             yield
             return
-        self._guard = _open_duckdb(self.target.url, self._lock_timeout)
+        self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
         try:
             yield
         finally:
@@ -264,7 +270,7 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
     return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
 
 
-def _open_duckdb(path: str, timeout: float) -> Any:
+def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
     import duckdb  # noqa: PLC0415 - loaded with the first use
 
     label = f"duckdb:{path}"
@@ -273,7 +279,7 @@ def _open_duckdb(path: str, timeout: float) -> Any:
     while True:
         problem: Exception
         try:
-            return duckdb.connect(path)
+            return duckdb.connect(path, read_only=read_only)
         except duckdb.Error as error:
             problem = error
         holder = _HOLDER.search(str(problem))

@@ -131,7 +131,7 @@ class Bitrix24Client:
         transport: Transport | None = None,
     ) -> None:
         self._base = checked_webhook(webhook_url)
-        self.portal = urlsplit(self._base).netloc
+        self.portal = _host(self._base)
         self._limits = limits or Limits()
         self.pause = pause or Pause()
         self._bucket = LeakyBucket(self._limits.drain, self._limits.burst, self.pause.monotonic)
@@ -275,8 +275,8 @@ class Bitrix24Client:
                 method=method,
             )
         self._base = checked_webhook(urlunsplit((to.scheme, to.netloc, old.path, "", "")))
-        log.warning("the portal was renamed: update webhook_url", old_host=old.netloc, new_host=to.netloc)
-        self.portal = to.netloc
+        log.warning("the portal was renamed: update webhook_url", old_host=self.portal, new_host=_host(self._base))
+        self.portal = _host(self._base)
 
     def _note_operating(self, method: str, told: Any) -> None:
         if isinstance(told, dict) and isinstance(told.get("operating"), int | float):
@@ -296,7 +296,9 @@ def checked_webhook(url: str) -> str:
     """
     parts = urlsplit(url.strip())
     path = [part for part in parts.path.split("/") if part]
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < 3 or path[-3] != "rest":
+    at = path.index("rest") if "rest" in path else len(path)
+    path = path[: at + 3]  # the portal's page shows the address with a method behind it
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < at + 3:
         raise ConfigurationError(
             "webhook_url is not a webhook's address; it looks like https://your-portal.bitrix24.com/rest/1/code/ "
             "(set SOURCES__BITRIX24__WEBHOOK_URL or webhook_url under [sources.bitrix24] in .dlt/secrets.toml)"
@@ -304,9 +306,13 @@ def checked_webhook(url: str) -> str:
     register_secrets([path[-1]])
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ConfigurationError(
-            "plain http would send the webhook's secret in the open; use https in webhook_url", portal=parts.netloc
+            "plain http would send the webhook's secret in the open; use https in webhook_url", portal=_host(url)
         )
     return urlunsplit((parts.scheme, parts.netloc, "/" + "/".join(path) + "/", "", ""))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def portal_time(told: Any) -> datetime | None:

@@ -50,6 +50,7 @@ class Listing:
     def take(self, batch: Batch, portal: str) -> TransientError | None:
         """Take the pages that a batch brought; return what went wrong for now, if anything."""
         for key in self.commands():
+            known = len(self.rows)
             result = batch.results.get(key)
             if result is None:
                 problem = batch.errors.get(key)
@@ -64,11 +65,10 @@ class Listing:
                 return PortalFaultError("the answer has another shape", portal=portal, method=self.method)
             for row in rows:
                 self.rows[tuple(str(row.get(name)) for name in self.key)] = row
-            following = batch.nexts.get(key)
-            if not isinstance(following, int | str) or not str(following).isdigit() or int(following) <= self._start:
+            if key not in batch.nexts and (len(rows) != PAGE_ROWS or len(self.rows) == known):
                 self.complete = True
                 return None
-            self._start = int(following)
+        self._start += self.pages * PAGE_ROWS
         self.pages = PAGE_ROWS
         return None
 
