@@ -56,6 +56,24 @@ def configure(*, verbose: bool = False, stream: TextIO | None = None) -> None:
     )
 
 
+def through_standard_library() -> None:
+    """Send structlog's records to the standard library's loggers `leadhouse.*`, redacted, unless somebody configured it.
+
+    For programs that import leadhouse: their logging decides, and nothing is printed on stdout.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.contextvars.merge_contextvars,
+                _redact_values,
+                structlog.stdlib.render_to_log_kwargs,
+            ],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+
 def adopt_dlt_logger() -> None:
     """Take over dlt's logger, which brings its own handler when a pipeline is made."""
     logger = logging.getLogger("dlt")

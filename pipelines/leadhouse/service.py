@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from leadhouse import logs
 from leadhouse.cursor import Backfill, Cursor
 from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.pipeline import opened
@@ -27,6 +28,8 @@ log = structlog.get_logger("leadhouse.sync")
 
 # Leads a load package: what a killed run reads again, and what bounds memory.
 CHECKPOINT_LEADS = 20_000
+# Seconds of reading after which a package ends before that: slow portals get smaller ones.
+CHECKPOINT_S = 5.0
 LOCK_TIMEOUT_S = 60.0
 
 
@@ -77,6 +80,7 @@ def sync(
         TransientError: the next run may heal it.
         OperatorError: a person must act; the message says how.
     """
+    logs.through_standard_library()
     known_source(source)
     unknown = settings.keys() - PortalSettings.__dataclass_fields__.keys() - {"overlap_minutes"}
     if unknown:
@@ -172,12 +176,13 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     reader = WindowReader(client, cursor, options)
     run.progress.step("asking the portal", run.summary.leads_read)
     reader.open()
-    newest = None if run.full or run.backfill is not None else run.warehouse.newest_id(pipeline)
+    rewrite = reader.rewrites
+    newest = None if rewrite else run.warehouse.newest_id(pipeline)
     unchanged = Unchanged(lambda ids: run.warehouse.versions(pipeline, ids), newest)
     ahead = ReadAhead(reader.pieces, depth=1, cancel=client.pause.cancel)
     try:
         nul = run.warehouse.target.kind != "postgres"
-        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS, nul=nul)
+        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS, seconds=CHECKPOINT_S, nul=nul)
         read_before = run.summary.leads_read
         while not flow.finished:
             _load(run, pipeline, client, flow, final=not reader.resumed)

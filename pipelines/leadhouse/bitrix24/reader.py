@@ -1,5 +1,6 @@
 """Reads a window of a portal: opens it with one request, then walks leads and stage history to their ends."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,6 +23,7 @@ from leadhouse.errors import LeadhouseError, OperatorError, PortalFaultError, Tr
 log = structlog.get_logger("leadhouse.bitrix24")
 
 BATCH_LEADS = 5000
+BATCH_S = 2.0
 _FIRST_PAGES = 4
 _HISTORY_PAGES = 2
 
@@ -101,6 +103,11 @@ class WindowReader:
         """True when a span is read again and the cursor stays."""
         return self._options.backfill is not None
 
+    @property
+    def rewrites(self) -> bool:
+        """True when every row is written, also those that did not change."""
+        return self.backfill or (self.cursor.window is not None and self.cursor.window.full)
+
     def open(self) -> None:
         """Send the opening batch: the portal's clock, its fields and dictionaries, the first pages.
 
@@ -156,12 +163,13 @@ class WindowReader:
         return Piece({"leads": batch.leads, **batch.children}, window, len(rows), batch.misfits)
 
     def _gather(self, walk: Walk, rows: list[Any]) -> Iterator[tuple[list[Any], bool]]:
-        """Yield rows in lots of about BATCH_LEADS, the last one marked."""
+        """Yield rows in lots of about BATCH_LEADS, smaller from slow portals; the last one is marked."""
         trouble = Trouble()
+        began = time.monotonic()
         while not walk.done:
-            if len(rows) >= BATCH_LEADS:
+            if len(rows) >= BATCH_LEADS or (rows and time.monotonic() - began >= BATCH_S):
                 yield rows, False
-                rows = []
+                rows, began = [], time.monotonic()
             found, problem = walk.take(self._client.batch(walk.commands(probe=False), halt=True))
             rows = [*rows, *found] if rows else found
             if found:

@@ -1,5 +1,7 @@
 """The dlt source: resources for leads with their child tables, dictionaries and stage history."""
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -57,9 +59,11 @@ class LeadFlow:
         *,
         unchanged: Unchanged | None = None,
         limit: int | None = None,
+        seconds: float = math.inf,
         nul: bool = True,
     ) -> None:
         self._without_nul = not nul
+        self._seconds = seconds
         self.reader = reader
         self.cursor = reader.cursor
         self._pieces = pieces
@@ -74,7 +78,7 @@ class LeadFlow:
     def package(self) -> Iterator[dict[str, pa.Table]]:
         """Yield tables until the package is full or the window is read; the cursor follows."""
         self.packaged = False
-        in_package = 0
+        in_package, began = 0, time.monotonic()
         for piece in self._pieces:
             self.leads_read += piece.leads
             self.misfits += piece.misfits
@@ -88,6 +92,8 @@ class LeadFlow:
                 self.rows_written += sum(int(table.num_rows) for name, table in fresh.items() if name in LEAD_TABLES)
                 yield fresh
             if self._limit is not None and in_package >= self._limit:
+                break
+            if time.monotonic() - began >= self._seconds:
                 break
         else:
             self._finish()
