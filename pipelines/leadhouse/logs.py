@@ -57,7 +57,7 @@ def configure(*, verbose: bool = False, stream: TextIO | None = None) -> None:
 
 
 def through_standard_library() -> None:
-    """Send structlog's records to the standard library's loggers `leadhouse.*`, redacted, unless somebody configured it.
+    """Send structlog's records, redacted, to the loggers `leadhouse.*`, unless somebody has configured structlog.
 
     For programs that import leadhouse: their logging decides, and nothing is printed on stdout.
     """

@@ -49,6 +49,7 @@ class LeadFlow:
         pieces: what it reads, maybe from a thread of its own.
         unchanged: leaves out leads that the warehouse has already; None writes all.
         limit: leads (or rows of stage history) after which a package ends and is committed; None: all in one.
+        seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
     """
 
@@ -91,9 +92,8 @@ class LeadFlow:
             if fresh:
                 self.rows_written += sum(int(table.num_rows) for name, table in fresh.items() if name in LEAD_TABLES)
                 yield fresh
-            if self._limit is not None and in_package >= self._limit:
-                break
-            if time.monotonic() - began >= self._seconds:
+            full = self._limit is not None and in_package >= self._limit
+            if not piece.window.done and (full or time.monotonic() - began >= self._seconds):
                 break
         else:
             self._finish()
