@@ -239,10 +239,9 @@ class WindowReader:
 
     def _take(self, batch: Batch) -> LeadhouseError | None:
         """Take the opening batch's answer; return what hinders, None when the window is open."""
-        missing = next((key for key in ("time", "fields") if key not in batch.results), None)
-        if missing is not None:
-            return batch.errors.get(missing) or self._fault("a command was not executed")
-        now = _instant(batch.results["time"]) or batch.started_at
+        if "fields" not in batch.results:
+            return batch.errors.get("fields") or self._fault("a command was not executed")
+        now = _instant(batch.results.get("time")) or batch.started_at
         if now is None:
             return self._fault("the answer tells no time")
         problem = self._read.take(batch) or self._know(batch.results["fields"]) or self._take_leads(batch)
@@ -323,8 +322,10 @@ class WindowReader:
         return PortalFaultError(words, portal=self._client.portal, method="batch")
 
 
-def _instant(raw: msgspec.Raw) -> datetime | None:
+def _instant(raw: msgspec.Raw | None) -> datetime | None:
     """Return `server.time`'s answer with its offset, None where it is no time."""
+    if raw is None:
+        return None
     try:
         at = datetime.fromisoformat(msgspec.json.decode(raw, type=str))
     except (msgspec.MsgspecError, ValueError):
