@@ -23,6 +23,8 @@ _MONEY_LIMIT = Decimal(10) ** 16
 _CENT = Decimal("0.01")
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_PLAIN_NUMBER = r"^[+-]?[0-9]{0,20}\.?[0-9]{0,10}$"
+_HALF_DAY = timedelta(hours=12)
 _FLAGS: dict[Any, bool | None] = {
     "Y": True, "N": False, "1": True, "0": False, 1: True, 0: False, "": None, None: None,
     "y": True, "n": False, "true": True, "false": False,
@@ -86,7 +88,13 @@ def as_text(value: Any) -> str:
 
 def storable(text: str) -> str:
     """Return `text` with lone surrogates replaced by U+FFFD: no encoding can hold them."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if not text.isascii() else text
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text
 
 
 def without_nul(tables: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table], int]:
@@ -140,7 +148,10 @@ def _texts(values: Sequence[Any], none: Collection[str]) -> pa.Array:
 
 def _fast_bigint(values: Sequence[Any], none: Collection[str]) -> pa.Array:
     if none or not values or not isinstance(next((v for v in values if v is not None), None), int):
-        return pc.cast(_texts(values, none), pa.int64())
+        texts = _texts(values, none)
+        if pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():
+            raise ValueError("Arrow would read hexadecimal numbers")
+        return pc.cast(texts, pa.int64())
     if any(value is True or value is False for value in values):
         raise TypeError("flags among numbers")
     return pa.array(values, pa.int64())
@@ -150,25 +161,39 @@ def _fast_boolean(values: Sequence[Any], _: Collection[str]) -> pa.Array:
     return pa.array([_FLAGS[value] for value in values], pa.bool_())
 
 
-def _fast_timestamp(values: Sequence[Any], none: Collection[str]) -> pa.Array:
+def _fast_decimal(values: Sequence[Any], none: Collection[str]) -> pa.Array:
+    texts = _texts(values, none)
+    if pc.any(pc.invert(pc.match_substring_regex(texts, _PLAIN_NUMBER))).as_py():
+        raise ValueError("Arrow would read 1e-41 as 0")
+    return pc.cast(texts, MONEY)
+
+
+def _fast_double(values: Sequence[Any], none: Collection[str]) -> pa.Array:
+    array = pc.cast(_texts(values, none), pa.float64())
+    if pc.any(pc.invert(pc.is_finite(array))).as_py():
+        raise ValueError("not finite")
+    return array
+
+
+def _fast_timestamp(values: Sequence[Any], none: Collection[str], last: datetime = _LAST) -> pa.Array:
     array = pc.cast(_texts(values, none), TIMESTAMP)
     span = pc.min_max(array)
-    if span["min"].is_valid and (span["min"].value < _micros(_FIRST) or span["max"].value > _micros(_LAST)):
+    if span["min"].is_valid and (span["min"].value < _micros(_FIRST) or span["max"].value > _micros(last)):
         raise ValueError("beyond the calendar")
     return array
 
 
 def _fast_date(values: Sequence[Any], none: Collection[str]) -> pa.Array:
-    array = _fast_timestamp(values, none)
-    return pc.cast(pc.floor_temporal(pc.add(array, pa.scalar(timedelta(hours=12))), unit="day"), pa.date32())
+    array = _fast_timestamp(values, none, _LAST - _HALF_DAY)
+    return pc.cast(pc.floor_temporal(pc.add(array, pa.scalar(_HALF_DAY)), unit="day"), pa.date32())
 
 
 _FAST: dict[Kind, Callable[[Sequence[Any], Collection[str]], pa.Array]] = {
     Kind.TEXT: _texts,
     Kind.BIGINT: _fast_bigint,
     Kind.BOOLEAN: _fast_boolean,
-    Kind.DECIMAL: lambda values, none: pc.cast(_texts(values, none), MONEY),
-    Kind.DOUBLE: lambda values, none: pc.cast(_texts(values, none), pa.float64()),
+    Kind.DECIMAL: _fast_decimal,
+    Kind.DOUBLE: _fast_double,
     Kind.DATE: _fast_date,
     Kind.TIMESTAMP: _fast_timestamp,
 }
@@ -185,10 +210,18 @@ def _text(value: Any) -> str:
     return text
 
 
+def _digits(value: Any) -> str:
+    """Return a number's text; Python alone would read `1_000` and digits of other scripts as numbers."""
+    text = str(value).strip()
+    if "_" in text or not text.isascii():
+        raise _MisfitError("not a number")
+    return text
+
+
 def _bigint(value: Any) -> int:
     if isinstance(value, bool):
         raise _MisfitError("a flag where a number was expected")
-    number = Decimal(str(value).strip())
+    number = Decimal(_digits(value))
     if number != number.to_integral_value() or not -_INT64 <= number < _INT64:
         raise _MisfitError("not a 64-bit integer")
     return int(number)
@@ -204,7 +237,7 @@ def _boolean(value: Any) -> bool:
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise _MisfitError("a flag where money was expected")
-    number = Decimal(str(value).strip())
+    number = Decimal(_digits(value))
     if not number.is_finite() or abs(number) >= _MONEY_LIMIT or number != number.quantize(_CENT):
         raise _MisfitError("not money with two decimals")
     return number.quantize(_CENT)
@@ -213,7 +246,7 @@ def _decimal(value: Any) -> Decimal:
 def _double(value: Any) -> float:
     if isinstance(value, bool):
         raise _MisfitError("a flag where a number was expected")
-    number = float(str(value).strip())
+    number = float(_digits(value))
     if number in (float("inf"), float("-inf")) or number != number:  # noqa: PLR0124 - NaN is not itself
         raise _MisfitError("not a finite number")
     return number
@@ -230,7 +263,7 @@ def _date(value: Any) -> date:
     text = _text(value).strip()
     if len(text) == len("2000-01-31"):
         return date.fromisoformat(text)
-    return (_timestamp(text) + timedelta(hours=12)).date()
+    return (_timestamp(text) + _HALF_DAY).date()
 
 
 VALUE: dict[Kind, Callable[[Any], Any]] = {

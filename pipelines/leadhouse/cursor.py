@@ -12,6 +12,7 @@ from typing import Any, Self
 from leadhouse.errors import StateError
 
 VERSION = 1
+_DAY_MIN = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,9 @@ class Cursor:
                 window=_window_from_dict(stored["window"]),
                 backfill=backfill and Backfill(_time(backfill["since"]), _time(backfill["until"])),
                 backfill_window=_window_from_dict(stored.get("backfill_window")),
-                offset_min=int(stored.get("offset_min", 0)),
+                offset_min=_offset(stored.get("offset_min", 0)),
             )
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             problem = f"{type(error).__name__}: {error}"
         raise StateError(f"the stored cursor is damaged ({problem}); run `leadhouse state reset`")
 
@@ -170,9 +171,11 @@ def rewind(cursor: Cursor, to: datetime) -> Cursor:
     """Go back to `to`: the next run reads again all that was modified since.
 
     Raises:
-        StateError: `to` lies after the cursor, which would leave a gap.
+        StateError: `to` lies after the cursor, or nothing was read to its end yet: both would leave a gap.
     """
-    if cursor.cursor is not None and to > cursor.cursor:
+    if cursor.cursor is None:
+        raise StateError("no run has read the portal to its end yet, so there is nothing to rewind; run `leadhouse sync`")
+    if to > cursor.cursor:
         raise StateError(
             f"{to:%Y-%m-%dT%H:%M:%SZ} lies after the cursor {cursor.cursor:%Y-%m-%dT%H:%M:%SZ}; "
             "a rewind only goes back, name an earlier time"
@@ -212,4 +215,12 @@ def _window_from_dict(stored: Mapping[str, Any] | None) -> Window | None:
     if upper is None:
         raise ValueError("window without upper")
     ranges = tuple((int(after), None if through is None else int(through)) for after, through in stored["ranges"])
-    return Window(_time(stored["lower"]), upper, ranges, stored["history_after"], bool(stored["full"]))
+    history = stored["history_after"]
+    history_after = None if history is None else int(history)
+    return Window(_time(stored["lower"]), upper, ranges, history_after, bool(stored["full"]))
+
+
+def _offset(minutes: Any) -> int:
+    if abs(int(minutes)) >= _DAY_MIN:
+        raise ValueError(f"UTC offset of {minutes} minutes")
+    return int(minutes)

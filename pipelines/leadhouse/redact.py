@@ -8,11 +8,15 @@ from collections.abc import Iterable
 
 MASK = "***"
 
+# As it stands in a path, in PHP's JSON and in a query.
+_SLASH = r"(?:\\*/|%2F)"
+_KEY = r"(?:auth|access_token|refresh_token|client_secret|password)"
+
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(/rest/(?:api/)?\d+/)[^/\s\"'?]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)((?:auth|access_token|refresh_token|client_secret|password)=)[^&\s\"']+"), rf"\1{MASK}"),
+    (re.compile(rf"(?i)({_SLASH}rest{_SLASH}(?:api{_SLASH})?\d+{_SLASH})[^/\\%\s\"'?]+"), rf"\1{MASK}"),
+    (re.compile(rf"(?i)({_KEY}[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^&\s\"']+)"), rf"\1{MASK}"),
     (re.compile(r"(?i)(bearer\s+)[\w.~+/-]+=*"), rf"\1{MASK}"),
-    (re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@"), rf"\1:{MASK}@"),
+    (re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@(?:[^\s@\"']*@)*"), rf"\1:{MASK}@"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<e-mail>"),
     (re.compile(r"\+\d[\d\s().-]{6,}\d"), "<phone>"),
 )

@@ -18,9 +18,8 @@ def parse_time(text: str | datetime | None) -> datetime | None:
         return None
     if isinstance(text, datetime):
         return (text if text.tzinfo else text.replace(tzinfo=UTC)).astimezone(UTC)
-    parsed: object = None
-    with suppress(ValueError):
-        parsed = pendulum.parse(text, tz="UTC", strict=True)
-    if not isinstance(parsed, datetime):
-        raise ConfigurationError(f"{text!r} is not a time; write it like 2026-11-21T09:00:00+03:00 or 2026-11-21")
-    return datetime.fromtimestamp(parsed.timestamp(), UTC)
+    with suppress(ValueError, OverflowError):
+        parsed: object = pendulum.parse(text, tz="UTC", strict=True)
+        if isinstance(parsed, datetime):
+            return datetime.fromtimestamp(parsed.timestamp(), UTC)
+    raise ConfigurationError(f"{text!r} is not a time; write it like 2026-11-21T09:00:00+03:00 or 2026-11-21")

@@ -4,13 +4,13 @@ import re
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import structlog
 
@@ -69,12 +69,12 @@ class Target:
         """
         scheme, _, rest = to.partition(":")
         if scheme == "duckdb" and rest:
-            path = rest.removeprefix("//")
-            return cls("duckdb", str(Path(path).expanduser().absolute()))
-        if scheme in ("postgres", "postgresql") and urlsplit(to).netloc + urlsplit(to).query:
-            parts = urlsplit(to)
-            register_secrets([parts.password] if parts.password else [])
-            return cls("postgres", urlunsplit(("postgresql", *parts[1:])))
+            path = Path(rest.removeprefix("//")).expanduser().absolute()
+            if rest.strip("/") and not path.is_dir():
+                return cls("duckdb", str(path))
+        if scheme in ("postgres", "postgresql") and rest.startswith("//"):
+            _check_postgres(to)
+            return cls("postgres", f"postgresql:{rest}")
         if re.fullmatch(r"[A-Za-z_][\w.]*", to):
             return _named(to)
         raise ConfigurationError(
@@ -89,7 +89,7 @@ class Target:
             return f"duckdb:{self.url}"
         parts = urlsplit(self.url)
         if self.kind == "postgres":
-            return f"postgresql://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+            return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
         return self.url
 
     @property
@@ -218,6 +218,26 @@ class Warehouse:
         with self.held(), pipeline.sql_client() as client:
             rows = client.execute_sql(f"SELECT max(id) FROM {client.make_qualified_table_name('leads')}")  # noqa: S608
         return rows[0][0] if rows else None
+
+
+def _check_postgres(url: str) -> None:
+    """Register the password of a Postgres URL.
+
+    Raises:
+        ConfigurationError: it cannot be read; the message holds nothing of it.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        told = parts.password or ""
+        register_secrets([told, unquote(told)])
+        # A password with a bare / ? or # ends the host early: what follows it is the rest of the password.
+        whole = "@" not in parts.path + parts.fragment and ("@" in parts.netloc or "@" not in parts.query)
+        if whole and parts.port != 0 and parts.netloc + parts.path.strip("/") + parts.query:
+            return
+    raise ConfigurationError(
+        "the Postgres URL cannot be read; write it like postgresql://user:password@host:5432/database, the password's "
+        "special characters percent-encoded (/ is %2F, @ is %40, # is %23, ? is %3F)"
+    )
 
 
 def _named(name: str) -> Target:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import msgspec
 import structlog
@@ -266,8 +266,7 @@ class Bitrix24Client:
 
     def _follow(self, location: str, method: str) -> None:
         """A renamed portal answers with a redirect to its new host; the POST is sent there again, path unchanged."""
-        to = urlsplit(location)
-        old = urlsplit(self._base)
+        to, old = _split(location), urlsplit(self._base)
         if not to.netloc or to.netloc == old.netloc:
             raise CredentialsError(
                 "the portal redirects to a page of its own instead of answering; check webhook_url",
@@ -294,11 +293,14 @@ def checked_webhook(url: str) -> str:
     Raises:
         ConfigurationError: not `https://{portal}/rest/{user}/{code}/`, or plain http off loopback.
     """
-    parts = urlsplit(url.strip())
+    parts = _split(url.strip())
     path = [part for part in parts.path.split("/") if part]
     at = path.index("rest") if "rest" in path else len(path)
+    if path[at + 1 : at + 2] == ["api"]:
+        del path[at + 1]  # the address of REST v3, which knows no leads
     path = path[: at + 3]  # the portal's page shows the address with a method behind it
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < at + 3:
+    user = path[at + 1 : at + 2]
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < at + 3 or not user[0].isdigit():
         raise ConfigurationError(
             "webhook_url is not a webhook's address; it looks like https://your-portal.bitrix24.com/rest/1/code/ "
             "(set SOURCES__BITRIX24__WEBHOOK_URL or webhook_url under [sources.bitrix24] in .dlt/secrets.toml)"
@@ -309,6 +311,14 @@ def checked_webhook(url: str) -> str:
             "plain http would send the webhook's secret in the open; use https in webhook_url", portal=_host(url)
         )
     return urlunsplit((parts.scheme, parts.netloc, "/" + "/".join(path) + "/", "", ""))
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of `url`, empty ones where it cannot be read."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _host(url: str) -> str:

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 
-import phonenumbers
+import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from leadhouse.bitrix24.families import MULTIFIELDS
 from leadhouse.bitrix24.fields import Field, Fields, Role
 from leadhouse.columns import ARROW, VALUE, Kind, as_text, column, is_empty, storable
 from leadhouse.fingerprint import FINGERPRINT, Fingerprinter
+from leadhouse.phone import e164
 from leadhouse.tables import Table, tables
 
 CHILDREN = (*MULTIFIELDS.values(), "lead_custom_values", "schema_drift")
@@ -38,22 +39,25 @@ class LeadBatch:
         return int(self.leads.num_rows) + sum(int(table.num_rows) for table in self.children.values())
 
 
+_VALUE_CELLS = ("lead_id", "field", "position", "value")
+_ENTRY_CELLS = ("id", "lead_id", "position", "value", "value_type")
+_PHONE_CELLS = (*_ENTRY_CELLS, "e164")
+
+
 class _Rows:
-    """Child rows of one table, column by column."""
+    """Child rows of one table; a row is a tuple of cells in the order of `names`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        self._names = names
         self._schema = table.schema()
-        self.columns: dict[str, list[Any]] = {name: [] for name in table.columns}
-
-    def add(self, **values: Any) -> None:
-        for name, cells in self.columns.items():
-            cells.append(values[name])
+        self.cells: list[tuple[Any, ...]] = []
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(self.cells)
 
     def table(self) -> pa.Table:
-        return pa.table(self.columns, schema=self._schema)
+        columns = dict(zip(self._names, zip(*self.cells, strict=True), strict=True))
+        return pa.table({name: columns[name] for name in self._schema.names}, schema=self._schema)
 
 
 class Decoder:
@@ -80,23 +84,29 @@ class Decoder:
     def decode(self, rows: Sequence[Any], read_at: datetime) -> LeadBatch:
         """Return `rows` (structs of `fields.row_type`, ascending id) as tables; `read_at` becomes `synced_at`."""
         made: dict[str, pa.Array] = {}
-        children = {name: _Rows(self._tables[name]) for name in CHILDREN}
-        ids = [int(getattr(row, self.fields.id_attribute)) for row in rows]
+        tabled: dict[str, pa.Table] = {}
+        children = {name: _Rows(self._tables[name], _cells(name)) for name in CHILDREN}
+        by_attribute = self._transposed(rows)
+        ids = [int(number) for number in by_attribute[self.fields.id_attribute]]
         drift = _Drift(ids, children["schema_drift"])
         for field in self.fields.all:
             if field.role is Role.IGNORED:
                 continue
-            attribute = self.fields.attributes[field.wire]
-            values = [getattr(row, attribute, None) for row in rows]
+            values = by_attribute[self.fields.attributes[field.wire]]
             if field.role is Role.MULTIFIELD:
-                self._multifield(field, ids, values, children, drift)
+                entries = self._plain_multifield(field, ids, values)
+                if entries is None:
+                    self._multifield(field, ids, values, children, drift)
+                elif entries.num_rows:
+                    tabled[MULTIFIELDS[field.name]] = entries
             elif field.role is Role.VALUES:
                 _custom_values(field, ids, values, children["lead_custom_values"], drift)
             else:
                 made |= _columns(field, values, drift)
         made["id"] = pa.array(ids, pa.int64())
         counted = pa.table({name: made[name] for name in self._schema.names if name in made})
-        tabled = {name: rows_.table() for name, rows_ in children.items() if len(rows_)}
+        tabled |= {name: rows_.table() for name, rows_ in children.items() if len(rows_)}
+        tabled = {name: tabled[name] for name in CHILDREN if name in tabled}
         made[FINGERPRINT] = self._fingerprinter.of(counted, tabled)
         made["synced_at"] = pa.array([read_at] * len(rows), ARROW[Kind.TIMESTAMP])
         filled = [made.get(f.name, pa.nulls(len(rows), f.type)) for f in self._schema]
@@ -106,8 +116,46 @@ class Decoder:
         """Free the memory."""
         self._fingerprinter.close()
 
+    def _transposed(self, rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        """Return the values of each attribute; rows that were read before a field became known have none for it."""
+        names = self.fields.row_type.__struct_fields__
+        if {type(row) for row in rows} == {self.fields.row_type}:
+            return dict(zip(names, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
+        return {name: [getattr(row, name, None) for row in rows] for name in names}
+
+    def _plain_multifield(self, field: Field, ids: list[int], values: Sequence[Any]) -> pa.Table | None:
+        """Return a multifield of crm.lead as its table, column by column; None where any entry is not as promised."""
+        lead_ids: list[int] = []
+        positions: list[int] = []
+        entries: list[dict[str, Any]] = []
+        for lead_id, told in zip(ids, values, strict=True):
+            if type(told) is list:
+                entries += told
+                lead_ids += [lead_id] * len(told)
+                positions += range(len(told))
+            elif told is not None and told is not False:
+                return None
+        table = MULTIFIELDS.get(field.name)
+        if table is None or (entries and {type(entry) for entry in entries} != {dict}):
+            return None
+        cells: dict[str, Any] = {"lead_id": lead_ids, "position": positions}
+        try:
+            numbers = [entry["ID"] for entry in entries]
+            if not all(map(str.isdecimal, numbers)):
+                return None
+            cells["id"] = pc.cast(pa.array(numbers, pa.string()), pa.int64())
+            for cell, key in (("value", "VALUE"), ("value_type", "VALUE_TYPE")):
+                texts = pa.array([entry.get(key) for entry in entries], pa.string())
+                cells[cell] = pc.if_else(pc.equal(texts, ""), None, texts)
+        except (pa.ArrowException, UnicodeError, TypeError, KeyError):
+            return None
+        if table == "lead_phones":
+            cells["e164"] = [e164(text, self._region) if text else None for text in cells["value"].to_pylist()]
+        schema = self._tables[table].schema()
+        return pa.table({name: cells[name] for name in schema.names}, schema=schema)
+
     def _multifield(
-        self, field: Field, ids: list[int], values: list[Any], children: dict[str, _Rows], drift: "_Drift"
+        self, field: Field, ids: list[int], values: Sequence[Any], children: dict[str, _Rows], drift: "_Drift"
     ) -> None:
         """Multifields: a list a type (crm.lead), or one list of all types (crm.item's `fm`)."""
         item = field.name == "FM"
@@ -130,17 +178,16 @@ class Decoder:
                     continue
                 value, value_type = told.get(value_key), told.get(type_key)
                 text = None if is_empty(value) else as_text(value)
-                cells = {
-                    "id": number,
-                    "lead_id": ids[row],
-                    "position": positions[table],
-                    "value": text,
-                    "value_type": None if is_empty(value_type) else as_text(value_type),
-                }
-                if table == "lead_phones":
-                    cells["e164"] = e164(text, self._region) if text else None
-                children[table].add(**cells)
+                kind = None if is_empty(value_type) else as_text(value_type)
+                phone = (e164(text, self._region) if text else None,) if table == "lead_phones" else ()
+                children[table].cells.append((number, ids[row], positions[table], text, kind, *phone))
                 positions[table] += 1
+
+
+def _cells(table: str) -> Sequence[str]:
+    if table not in MULTIFIELDS.values():
+        return _VALUE_CELLS
+    return _PHONE_CELLS if table == "lead_phones" else _ENTRY_CELLS
 
 
 class _Drift:
@@ -154,14 +201,14 @@ class _Drift:
     def add(self, field: str, row: int, value: Any) -> None:
         position = self._positions.get((row, field), 0)
         self._positions[row, field] = position + 1
-        self._rows.add(lead_id=self._ids[row], field=field, position=position, value=as_text(value))
+        self._rows.cells.append((self._ids[row], field, position, as_text(value)))
 
     @property
     def count(self) -> int:
         return len(self._rows)
 
 
-def _columns(field: Field, values: list[Any], drift: _Drift) -> dict[str, pa.Array]:
+def _columns(field: Field, values: Sequence[Any], drift: _Drift) -> dict[str, pa.Array]:
     if field.role is Role.MONEY:
         pairs = [_money(value) for value in values]
         amounts, misfits = column([amount for amount, _ in pairs], Kind.DECIMAL)
@@ -192,22 +239,22 @@ def _file_id(value: Any) -> Any:
     return value
 
 
-def _custom_values(field: Field, ids: list[int], values: list[Any], rows: _Rows, drift: _Drift) -> None:
-    render = _RENDER.get(field.kind)
+def _custom_values(field: Field, ids: list[int], values: Sequence[Any], rows: _Rows, drift: _Drift) -> None:
+    render = _RENDER.get(field.kind, as_text)
+    plain, column, append = render is as_text, field.column, rows.cells.append
     for row, told in enumerate(values):
-        if is_empty(told):
+        if told is False or is_empty(told):
             continue
         entries = list(told.values()) if isinstance(told, dict) and "id" not in told else told
         for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):
             if entry is None or entry == "":
                 continue
-            plain = _file_id(entry)
             try:
-                text = render(plain) if render else as_text(plain)
+                text = storable(entry) if plain and isinstance(entry, str) else render(_file_id(entry))
             except (ValueError, TypeError, KeyError, ArithmeticError):
-                drift.add(field.column, row, entry)
+                drift.add(column, row, entry)
                 continue
-            rows.add(lead_id=ids[row], field=field.column, position=position, value=text)
+            append((ids[row], column, position, text))
 
 
 def _render_date(value: Any) -> str:
@@ -230,20 +277,3 @@ def _number(value: Any) -> int | None:
     except (ValueError, TypeError, ArithmeticError):
         return None
     return number
-
-
-@lru_cache(maxsize=1 << 16)
-def e164(text: str, region: str | None) -> str | None:
-    """Return a phone number in E.164 form, None where it cannot be one.
-
-    Args:
-        text: as typed.
-        region: where it is a local number, the region that it is local to.
-    """
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -60,6 +60,7 @@ _USER_TYPES: Mapping[str, Kind] = {
     "iblock_element": Kind.BIGINT,
     "file": Kind.BIGINT,
 }
+_MONEY_KINDS = (Kind.DECIMAL, Kind.TEXT)
 _STANDARD_TYPES: Mapping[str, Kind] = {
     "integer": Kind.BIGINT,
     "double": Kind.DOUBLE,
@@ -98,9 +99,11 @@ class Fields:
         self._stored = stored or {}
         self.described = {family.classic_name(wire, about): (wire, about) for wire, about in described.items()}
         self.userfields = {str(row["FIELD_NAME"]): row for row in userfields if row.get("FIELD_NAME")}
-        for wire in unknown:
+        met = list(unknown)
+        for wire in met:
             self.described.setdefault(family.classic_name(wire, {}), (wire, {}))
         self.all = [*self._standard(), *self._others()]
+        self.all.extend(self._unplaced(met))
         self.columns = [field for field in self.all if field.role is not Role.IGNORED and field.column]
         self.row_type, self.attributes = _row_type(self.all)
         self.page = msgspec.json.Decoder(list[self.row_type], float_hook=str)  # type: ignore[name-defined]  # made at run time
@@ -150,8 +153,21 @@ class Fields:
             column = _free(_column_name(name), taken, money=role is Role.MONEY and not multiple)
             if not multiple:
                 kind = self._stored.get(column, kind)
+                if role is Role.MONEY and (kind, self._stored.get(f"{column}_currency", Kind.TEXT)) != _MONEY_KINDS:
+                    role = Role.COLUMN  # the columns are there already, made for a field of another type
             fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role))
         return fields
+
+
+    def _unplaced(self, met: Sequence[str]) -> list[Field]:
+        """Fields met whose name belongs to another field already, or that lists are said not to have."""
+        wires = {field.wire for field in self.all}
+        taken = {column.name for column in tables("bitrix24")["leads"].columns.values()}
+        taken.update(name for field in self.all for name in (field.column, f"{field.column}_currency"))
+        return [
+            Field(wire, wire, _free(_column_name(wire), taken, money=False), Kind.TEXT, Role.COLUMN)
+            for wire in sorted(set(met) - wires)
+        ]
 
 
 def _placed(name: str, told: str) -> tuple[Kind, Role]:
@@ -165,7 +181,8 @@ def _placed(name: str, told: str) -> tuple[Kind, Role]:
 def _column_name(name: str) -> str:
     """The portal's name in lower case, in the form that dlt leaves alone (letters, digits, single underscores)."""
     kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in name.lower())
-    return "_".join(part for part in kept.split("_") if part) or "field"
+    column = "_".join(part for part in kept.split("_") if part)
+    return f"field_{column}".rstrip("_") if not column or column[0].isdigit() else column
 
 
 def _free(column: str, taken: set[str], *, money: bool) -> str:

@@ -63,11 +63,12 @@ class LeadPages:
         Raises:
             msgspec.MsgspecError, TypeError, ValueError: the page is not a list of leads.
         """
-        rows = self._family.rows(result)
         try:
-            return self.fields.page.decode(rows)
+            return self.fields.page.decode(self._family.rows(result))
         except msgspec.MsgspecError:
-            told = json.loads(bytes(rows).decode("utf-8", "replace"), parse_float=str, parse_constant=str)
+            told = json.loads(bytes(result).decode("utf-8", "replace"), parse_float=str, parse_constant=str)
+        if self._family is ITEM and isinstance(told, dict):
+            told = told.get("items")
         if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
             raise TypeError("not a list of leads")
         strange = {name for row in told for name in row} - self.fields.attributes.keys()

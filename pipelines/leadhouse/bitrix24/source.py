@@ -127,6 +127,7 @@ def resources(open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
     @dlt.resource(name=ROOT, write_disposition={"disposition": "merge", "strategy": "delete-insert"})
     def leads() -> Iterator[Any]:
         now, slot = flow()
+        yield from chain_items(_absent(contract, now.reader), chain_hints(contract, now.reader))
         for made in now.package():
             yield from chain_items(made, chain_hints(contract, now.reader))
         slot["cursor"] = now.cursor.to_dict()
@@ -146,6 +147,20 @@ def resources(open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
         return rows
 
     return [leads, *(dictionary(contract[name]) for name in DICTIONARIES)]
+
+
+def _absent(contract: Mapping[str, Table], reader: WindowReader) -> dict[str, pa.Table]:
+    """Return, empty, the tables that the schema does not know in full: dlt makes no table that brings no data."""
+    known = dlt.current.source_schema().tables
+    schemas = {
+        name: contract[name].schema(reader.pages.fields.extra_columns() if name == ROOT else ())
+        for name in (ROOT, *CHILDREN, "lead_stage_history")
+    }
+    return {
+        name: schema.empty_table()
+        for name, schema in schemas.items()
+        if name not in known or not set(schema.names) <= known[name]["columns"].keys()
+    }
 
 
 def chain_hints(contract: Mapping[str, Table], reader: WindowReader) -> dict[str, Any]:
