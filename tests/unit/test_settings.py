@@ -1,0 +1,155 @@
+"""Settings: flags before the environment before files, and each portal its own secrets."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from leadhouse import files, settings
+from leadhouse.errors import ConfigurationError
+from leadhouse.settings import data_dir, dataset_name, destination_url, known_source, portal_settings
+
+URL = "https://acme.bitrix24.com/rest/1/{}/".format
+FLAG, ENV, TOML = URL("fromaflag"), URL("fromtheenvironment"), URL("fromafile")
+Write = Callable[[str, str], None]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Iterator[Write]:
+    """Write a file of `.dlt/`; dlt reads them anew."""
+
+    def forget() -> None:
+        if PluggableRunContext in Container():
+            del Container()[PluggableRunContext]
+
+    def written(name: str, text: str) -> None:
+        (tmp_path / ".dlt").mkdir(exist_ok=True)
+        (tmp_path / ".dlt" / name).write_text(text, encoding="utf-8")
+        forget()
+
+    yield written
+    forget()
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_a_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("secrets.toml", f'[sources.bitrix24]\nwebhook_url = "{TOML}"\n')
+    write("config.toml", "[sources.bitrix24]\nburst = 70\nrequests_per_second = 3.5\n")
+    told = portal_settings("bitrix24", None, {})
+    assert (told.webhook_url, told.burst, told.requests_per_second) == (TOML, 70.0, 3.5)
+    monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", ENV)
+    monkeypatch.setenv("SOURCES__BITRIX24__BURST", "80")
+    told = portal_settings("bitrix24", None, {"webhook_url": None, "burst": None})
+    assert (told.webhook_url, told.burst, told.requests_per_second) == (ENV, 80.0, 3.5)
+    told = portal_settings("bitrix24", None, {"webhook_url": FLAG, "burst": 90})
+    assert (told.webhook_url, told.burst) == (FLAG, 90.0)
+
+
+def test_defaults_are_those_of_an_ordinary_portal() -> None:
+    told = portal_settings("bitrix24", None, {"webhook_url": FLAG})
+    assert (told.api, told.overlap, told.phone_region) == ("lead", timedelta(minutes=5), None)
+    assert (told.requests_per_second, told.burst) == (2.0, 50.0)
+
+
+def test_a_named_portal_has_its_own_settings_and_else_those_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__BITRIX24__ACME__WEBHOOK_URL", ENV)
+    monkeypatch.setenv("SOURCES__BITRIX24__ACME__PHONE_REGION", "kz")
+    monkeypatch.setenv("SOURCES__BITRIX24__PHONE_REGION", "DE")
+    monkeypatch.setenv("SOURCES__BITRIX24__BURST", "250")
+    told = portal_settings("bitrix24", "acme", {})
+    assert (told.webhook_url, told.phone_region, told.burst) == (ENV, "KZ", 250.0)
+
+
+def test_the_secret_of_one_portal_never_stands_in_for_anothers(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("secrets.toml", f'[sources.bitrix24]\nwebhook_url = "{TOML}"\n[sources.bitrix24.acme]\nwebhook_url = "{ENV}"\n')
+    monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", FLAG)
+    monkeypatch.setenv("SOURCES__WEBHOOK_URL", FLAG)
+    monkeypatch.setenv("WEBHOOK_URL", FLAG)
+    assert portal_settings("bitrix24", "acme", {}).webhook_url == ENV
+    with pytest.raises(ConfigurationError, match="set SOURCES__BITRIX24__OTHER__WEBHOOK_URL"):
+        portal_settings("bitrix24", "other", {})
+
+
+def test_a_missing_webhook_names_where_to_put_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"SOURCES__BITRIX24__WEBHOOK_URL.*\[sources.bitrix24\].*secrets.toml"):
+        portal_settings("bitrix24", None, {})
+
+
+def test_the_webhook_is_not_in_the_settings_repr() -> None:
+    assert "fromaflag" not in repr(portal_settings("bitrix24", None, {"webhook_url": FLAG}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("api", "deal"), ("phone_region", "KAZ"), ("phone_region", "+7"), ("overlap_minutes", "five"), ("overlap_minutes", -1),
+     ("requests_per_second", 0), ("burst", "0"), ("burst", "nan"), ("burst", 1e9)],
+)  # fmt: skip
+def test_a_malformed_setting_is_named_with_its_value(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} is "):
+        portal_settings("bitrix24", None, {"webhook_url": FLAG, name: value})
+
+
+def test_no_overlap_at_all_can_be_asked_for() -> None:
+    assert portal_settings("bitrix24", None, {"webhook_url": FLAG, "overlap_minutes": 0}).overlap == timedelta()
+
+
+def test_an_unreadable_file_is_named(write: Write) -> None:
+    write("secrets.toml", f'[sources.bitrix24\nwebhook_url = "{TOML}"')
+    with pytest.raises(ConfigurationError, match=r"\.dlt/ cannot be read.*secrets.toml") as caught:
+        portal_settings("bitrix24", None, {})
+    assert "fromafile" not in str(caught.value)
+
+
+def test_the_destination_is_the_flag_else_the_configured_else_a_file_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert destination_url(None) == "duckdb:leadhouse.duckdb"
+    monkeypatch.setenv("LEADHOUSE__TO", "duckdb:crm.duckdb")
+    assert destination_url(None) == "duckdb:crm.duckdb"
+    assert destination_url("duckdb:other.duckdb") == "duckdb:other.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("portal", "dataset", "name"),
+    [(None, None, "bitrix24"), ("acme", None, "acme"), ("acme", "crm", "crm"), (None, "CRM_2", "crm_2")],
+)
+def test_the_dataset_is_as_given_else_the_portals_name_else_the_sources(
+    portal: str | None, dataset: str | None, name: str
+) -> None:
+    assert dataset_name("bitrix24", portal, dataset) == name
+
+
+@pytest.mark.parametrize("dataset", ["1crm", "crm-leads", "crm_", "crm__leads", "x" * 60, "crm leads", "лиды", 'x"; --'])
+def test_a_name_that_databases_or_dlt_would_change_is_refused(dataset: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot name a dataset"):
+        dataset_name("bitrix24", None, dataset)
+
+
+def test_only_sources_that_exist_are_known() -> None:
+    assert known_source("bitrix24") == "bitrix24"
+    with pytest.raises(ConfigurationError, match="leadhouse reads bitrix24"):
+        known_source("bitrix42")
+
+
+def test_the_working_directory_is_the_configured_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLT_DATA_DIR", "work")
+    assert data_dir() == tmp_path / "work"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DLT_DATA_DIR", "~/work")
+    assert data_dir() == tmp_path / "work"
+
+
+def test_without_one_a_checkout_works_in_its_own_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DLT_DATA_DIR")
+    monkeypatch.setattr(settings, "in_checkout", lambda: True)
+    assert data_dir() == files.checkout() / "state" / "local"
+
+
+def test_without_one_an_installed_package_works_in_the_users_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DLT_DATA_DIR")
+    monkeypatch.setattr(settings, "in_checkout", lambda: False)
+    assert data_dir() == Path(platformdirs.user_state_dir("leadhouse", appauthor=False))
