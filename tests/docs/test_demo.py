@@ -1,0 +1,45 @@
+"""`leadhouse demo`: what `make demo` shows, and what it must not touch."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+
+def _demo(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "leadhouse", "demo", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("leads", [10, 400])
+def test_the_demo_reads_a_portal_then_only_its_changes_and_answers_questions_in_plain_text(
+    leads: int, tmp_path: Path
+) -> None:
+    (tmp_path / "leadhouse-demo.duckdb").write_text("what an older demo left")
+
+    told = _demo("--leads", str(leads)).stdout
+
+    read = re.search(r"^(\d+) of (\d+) leads read in 1 request", told, re.MULTILINE)
+    assert read is not None
+    with duckdb.connect("leadhouse-demo.duckdb", read_only=True) as warehouse:
+        (first, second) = warehouse.execute("SELECT leads_read FROM bitrix24.sync_runs ORDER BY started_at").fetchall()
+    assert first == (leads,)
+    assert second == (int(read[1]),)
+    assert f"{leads} leads and their phones" in told
+    assert told.count("SELECT") >= 3
+    assert "\x1b" not in told
+
+
+def test_the_demo_replaces_no_file_that_is_not_a_demo(tmp_path: Path) -> None:
+    (tmp_path / "crm.duckdb").write_text("somebody's leads")
+
+    told = _demo("--to", "duckdb:crm.duckdb", status=2)
+
+    assert "the demo would replace it" in told.stderr
+    assert (tmp_path / "crm.duckdb").read_text() == "somebody's leads"

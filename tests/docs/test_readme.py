@@ -1,0 +1,95 @@
+"""The README agrees with the code: tables, commands, settings."""
+
+import tomllib
+from collections.abc import Iterator
+
+import click
+import pytest
+
+import documents
+from leadhouse.cli import main
+from leadhouse.settings import PortalSettings
+from leadhouse.tables import tables
+
+README = documents.read("README.md")
+EVERYWHERE = "all that open a warehouse"
+
+
+def _commands(group: click.Group = main, path: str = "leadhouse") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+COMMANDS = dict(_commands())
+
+
+def _documented() -> dict[str, str]:
+    """Return the options cell by command, without the command's arguments."""
+    found = {}
+    for command, _, options in documents.rows(README, "command"):
+        name = " ".join(word for word in command.strip("`").split() if not word.strip("[]").isupper())
+        found[name] = options
+    return found
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    assert _documented().keys() == COMMANDS.keys() | {EVERYWHERE}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented(name: str) -> None:
+    documented = _documented()
+    told = documented[name] + (documented[EVERYWHERE] if "dataset" in _names(COMMANDS[name]) else "")
+
+    missing = [
+        option
+        for parameter in COMMANDS[name].params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if f"`{option}" not in told
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_documented_option_exists(name: str) -> None:
+    existing = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    told = [word.strip("`,()") for word in _documented()[name].split() if word.strip("`,()").startswith("--")]
+
+    assert set(told) <= existing
+
+
+def _names(command: click.Command) -> set[str]:
+    return {parameter.name or "" for parameter in command.params}
+
+
+def test_the_table_list_is_that_of_the_schema() -> None:
+    told = [(name.strip("`"), grain, question) for name, grain, question in documents.rows(README, "table")]
+
+    assert told == [(table.name, table.grain, table.question) for table in tables("bitrix24").values()]
+
+
+def test_every_setting_is_documented_with_its_environment_variable() -> None:
+    told = {row[0].strip("`"): row[2].strip("`") for row in documents.rows(README, "setting")}
+    settings = {name.replace("overlap", "overlap_minutes") for name in PortalSettings.__dataclass_fields__}
+
+    assert {name: told[name] for name in settings} == {name: f"SOURCES__BITRIX24__{name.upper()}" for name in settings}
+
+
+def test_the_example_of_the_configuration_file_names_existing_settings() -> None:
+    (text,) = documents.fenced(README, "toml")
+    example = tomllib.loads(text)
+
+    assert example.keys() == {"leadhouse", "sources"}
+    assert example["leadhouse"].keys() == {"to"}
+    assert example["sources"]["bitrix24"].keys() <= PortalSettings.__dataclass_fields__.keys() | {"overlap_minutes"}
+
+
+def test_the_changelog_lists_every_table() -> None:
+    told = [row[0].strip("`") for row in documents.rows(documents.read("CHANGELOG.md"), "table")]
+
+    assert set(tables("bitrix24")) <= set(told)

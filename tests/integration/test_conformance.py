@@ -1,0 +1,280 @@
+"""What the tables hold: the same on DuckDB and Postgres, over crm.lead.* and crm.item.*."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import oracle
+from leadhouse.sandbox.bitrix24 import Portal, Quirks, serve
+from scene import Scene, small_portal
+
+TYPE_NAMES = {
+    "duckdb": {
+        "bigint": "bigint",
+        "text": "varchar",
+        "boolean": "boolean",
+        "decimal": "decimal(18,2)",
+        "double": "double",
+        "date": "date",
+        "timestamp": "timestamp with time zone",
+    },
+    "postgres": {
+        "bigint": "bigint",
+        "text": "character varying",
+        "boolean": "boolean",
+        "decimal": "numeric(18,2)",
+        "double": "double precision",
+        "date": "date",
+        "timestamp": "timestamp with time zone",
+    },
+}
+
+
+def promised_columns(scene: Scene) -> dict[str, dict[str, str]]:
+    names = TYPE_NAMES["duckdb" if scene.to.startswith("duckdb") else "postgres"]
+    promised = {
+        table: {column: names[told["type"]] for column, told in about["columns"].items()}
+        for table, about in oracle.contract().items()
+    }
+    promised["leads"] |= {column: names[kind] for column, kind in oracle.custom_columns(scene.portal).items()}
+    return promised
+
+
+def test_the_first_sync_equals_the_portal(both_scene: Scene) -> None:
+    summary = both_scene.sync()
+    both_scene.check(ignoring_deleted=False)
+    assert summary.outcome == "done"
+    assert summary.leads_read == len(both_scene.portal)
+    assert oracle.columns(both_scene.to) == promised_columns(both_scene)
+
+
+@pytest.mark.parametrize("portal", [small_portal(0)], ids=["empty"])
+def test_an_empty_portal_makes_all_tables_and_columns_with_the_contracts_types(both_scene: Scene) -> None:
+    both_scene.sync()
+    assert oracle.columns(both_scene.to) == promised_columns(both_scene)
+
+
+@pytest.mark.parametrize("portal", [small_portal(0)], ids=["empty"])
+def test_the_types_stay_when_an_empty_portal_fills(scene: Scene) -> None:
+    scene.sync()
+    scene.portal.invent_leads(60)
+    scene.later().sync()
+    scene.check()
+    assert oracle.columns(scene.to) == promised_columns(scene)
+
+
+def test_dictionaries_equal_the_portals(both_scene: Scene) -> None:
+    both_scene.sync()
+    statuses = both_scene.rows("SELECT entity_id, status_id, name, semantics, is_system FROM {statuses}")
+    assert sorted((row["entity_id"], row["status_id"], row["name"], row["semantics"]) for row in statuses) == sorted(
+        (row["ENTITY_ID"], row["STATUS_ID"], row["NAME"], row["SEMANTICS"]) for row in both_scene.portal.statuses()
+    )
+    users = both_scene.rows("SELECT id, is_active, name, last_name FROM {users} ORDER BY id")
+    assert [(row["id"], row["is_active"], row["name"]) for row in users] == [
+        (int(row["ID"]), row["ACTIVE"], row["NAME"]) for row in sorted(both_scene.portal.users(), key=_id)
+    ]
+    bases = both_scene.rows("SELECT currency FROM {currencies} WHERE is_base")
+    assert [row["currency"] for row in bases] == [
+        row["CURRENCY"] for row in both_scene.portal.currencies() if row["BASE"] == "Y"
+    ]
+    custom = both_scene.rows("SELECT name, is_multiple, type FROM {lead_fields} WHERE is_custom ORDER BY name")
+    assert [(row["name"], row["is_multiple"], row["type"]) for row in custom] == sorted(
+        (row["FIELD_NAME"], row["MULTIPLE"] == "Y", row["USER_TYPE_ID"]) for row in both_scene.portal.userfields()
+    )
+
+
+def _id(row: oracle.Row) -> int:
+    return int(row["ID"])
+
+
+def test_a_renamed_stage_is_renamed_without_any_lead_changing(scene: Scene) -> None:
+    scene.sync()
+    scene.portal.rename_status("STATUS", "NEW", "Fresh")
+    summary = scene.later().sync()
+    assert scene.one("SELECT name FROM {statuses} WHERE entity_id = 'STATUS' AND status_id = 'NEW'") == "Fresh"
+    assert summary.rows_written == 0
+
+
+def test_an_option_that_the_portal_dropped_stays_explained(scene: Scene) -> None:
+    scene.sync()
+    scene.portal.userfield_map["UF_CRM_1704817278"].options.pop(0)
+    scene.later().sync()
+    options = scene.rows("SELECT id FROM {lead_field_options} WHERE field = 'uf_crm_1704817278' ORDER BY id")
+    assert [row["id"] for row in options] == [45, 46, 47, 48]
+
+
+def test_an_incremental_sync_brings_every_kind_of_change(both_scene: Scene) -> None:
+    scene, portal = both_scene, both_scene.portal
+    scene.sync()
+    scene.later()
+    changes = portal.live(create=3, edit=4, phone_add=2, phone_remove=2, stage=3, seed=5)
+    summary = scene.later().sync()
+    touched = {id_ for kind in vars(changes).values() for id_ in kind}
+    assert summary.leads_read == len(touched)
+    scene.check()
+
+
+def test_a_phone_that_is_added_appears(scene: Scene) -> None:
+    scene.sync()
+    lead_id = scene.later().without_phone()
+    scene.portal.update_lead(lead_id, {"PHONE": [{"VALUE": "+44 7700 900123", "VALUE_TYPE": "MOBILE"}]})
+    scene.sync()
+    (phone,) = scene.rows(f"SELECT * FROM {{lead_phones}} WHERE lead_id = {lead_id}")  # noqa: S608
+    assert (phone["value"], phone["value_type"], phone["position"], phone["e164"]) == (
+        "+44 7700 900123",
+        "MOBILE",
+        0,
+        "+447700900123",
+    )
+    scene.check()
+
+
+def test_one_of_two_phones_that_is_removed_disappears(scene: Scene) -> None:
+    lead_id = scene.with_phone()
+    scene.portal.update_lead(lead_id, {"PHONE": [{"VALUE": "+44 7700 900124"}]})
+    scene.sync()
+    first = scene.portal.lead(lead_id)["PHONE"][0]["ID"]
+    scene.later().portal.update_lead(lead_id, {"PHONE": [{"ID": first, "DELETE": "Y"}]})
+    scene.sync()
+    phones = scene.rows(f"SELECT value, position FROM {{lead_phones}} WHERE lead_id = {lead_id}")  # noqa: S608
+    assert phones == [{"value": "+44 7700 900124", "position": 0}]
+    scene.check()
+
+
+def test_a_lead_that_lost_its_last_phone_has_none(both_scene: Scene) -> None:
+    both_scene.sync()
+    lead_id = both_scene.with_phone()
+    both_scene.later().drop_phones(lead_id)
+    both_scene.sync()
+    assert both_scene.rows(f"SELECT * FROM {{lead_phones}} WHERE lead_id = {lead_id}") == []  # noqa: S608
+    both_scene.check()
+
+
+def test_a_new_custom_field_is_a_column_in_the_run_that_first_sees_it(both_scene: Scene) -> None:
+    scene, portal = both_scene, both_scene.portal
+    scene.sync()
+    portal.add_userfield("UF_CRM_REGION", "string")
+    portal.add_userfield("UF_CRM_DEPOSIT", "money")
+    portal.add_userfield("UF_CRM_DOORS", "integer")
+    portal.add_userfield("UF_CRM_COLOURS", "string", multiple=True)
+    scene.later().sync()
+    held = oracle.columns(scene.to)["leads"]
+    promised = promised_columns(scene)["leads"]
+    for column in ("uf_crm_region", "uf_crm_deposit", "uf_crm_deposit_currency", "uf_crm_doors"):
+        assert held[column] == promised[column]
+    assert "uf_crm_colours" not in held
+    lead_id = int(portal.leads()[0]["ID"])
+    portal.update_lead(
+        lead_id,
+        {"UF_CRM_REGION": "West", "UF_CRM_DEPOSIT": "12.30|EUR", "UF_CRM_DOORS": "4", "UF_CRM_COLOURS": ["red", "blå"]},
+    )
+    scene.later().sync()
+    scene.check()
+    assert scene.lead(lead_id)["uf_crm_doors"] == 4
+
+
+def test_an_idle_run_costs_two_requests_at_most_and_writes_no_lead(both_scene: Scene) -> None:
+    both_scene.sync()
+    written = both_scene.written_at()
+    cursor = both_scene.state()["cursor"]
+    summary = both_scene.later().sync()
+    assert summary.requests <= 2
+    assert (summary.leads_read, summary.rows_written) == (0, 0)
+    assert both_scene.written_at() == written
+    assert both_scene.state()["cursor"] > cursor
+
+
+def test_what_the_overlap_brings_again_is_not_written_again(both_scene: Scene) -> None:
+    both_scene.sync()
+    both_scene.later().portal.live(create=5, edit=5, phone_add=5)
+    both_scene.sync()
+    written = both_scene.written_at()
+    both_scene.portal.clock.advance(20)
+    summary = both_scene.sync()
+    assert summary.requests <= 2
+    assert (summary.leads_read, summary.leads_unchanged, summary.rows_written) == (15, 15, 0)
+    assert both_scene.written_at() == written
+    both_scene.check()
+
+
+def test_the_same_input_twice_writes_nothing_the_second_time(both_scene: Scene) -> None:
+    both_scene.sync()
+    written = both_scene.written_at()
+    summary = both_scene.sync(since="2000-01-01")
+    assert summary.leads_read == summary.leads_unchanged == len(both_scene.portal)
+    assert summary.rows_written == 0
+    assert both_scene.written_at() == written
+    both_scene.check()
+
+
+def test_both_api_families_give_the_same_tables_to_the_last_value(scene: Scene) -> None:
+    scene.sync()
+    other = Scene(scene.portal, scene.url, scene.to, api="item", dataset="successor")
+    other.sync()
+    classic, successor = oracle.actual(scene.to), oracle.actual(scene.to, "successor")
+    without_addresses(classic)
+    for name in ("leads", *oracle.CHILD_TABLES, "lead_stage_history", "statuses", "users", "currencies"):
+        assert _content(classic[name]) == _content(successor[name]), name
+
+
+def without_addresses(tables: oracle.Tables) -> None:
+    for row in tables["leads"].values():
+        row.update(dict.fromkeys(oracle.ADDRESS_COLUMNS))
+
+
+def _content(rows: dict[oracle.Key, oracle.Row]) -> dict[oracle.Key, oracle.Row]:
+    service = {*oracle.SERVICE_COLUMNS, "last_seen_at"}
+    return {key: {name: cell for name, cell in row.items() if name not in service} for key, row in rows.items()}
+
+
+def test_a_portal_without_the_lead_methods_is_read_over_its_items(scene: Scene) -> None:
+    scene.portal.quirks.lead_methods_removed = True
+    scene.sync()
+    scene.check(addresses=False, ignoring_deleted=False)
+    assert oracle.columns(scene.to) == promised_columns(scene)
+
+
+def test_a_portal_that_loses_its_lead_methods_is_read_on(scene: Scene) -> None:
+    scene.sync()
+    scene.portal.quirks.lead_methods_removed = True
+    scene.later().portal.live(create=4, edit=6, phone_add=2, phone_remove=2, stage=2)
+    scene.later().sync()
+    wanted, held = oracle.expected(scene.portal), oracle.actual(scene.to)
+    without_addresses(wanted)
+    without_addresses(held)
+    assert oracle.differences(wanted, held) == []
+
+
+@pytest.fixture
+def odd_portal(request: pytest.FixtureRequest) -> Portal:
+    quirks, timezone = request.param
+    portal = small_portal(100, timezone=timezone)
+    portal.quirks = quirks
+    return portal
+
+
+@pytest.fixture
+def odd_scene(odd_portal: Portal, tmp_path: Path) -> Iterator[Scene]:
+    with serve(odd_portal) as served:
+        yield Scene(odd_portal, served.url, f"duckdb:{tmp_path / 'leads.duckdb'}")
+
+
+@pytest.mark.parametrize(
+    "odd_portal",
+    [
+        (Quirks(boolean_uf="digits", empty_multiple="list", integers_as_numbers=True), "Asia/Kolkata"),
+        (Quirks(short_offsets=True, batch_lists=False, integer_times=True, operating=False), "America/St_Johns"),
+        (Quirks(item_boolean_uf="digits", array_cast=False), "Pacific/Auckland"),
+        (Quirks(item_boolean_uf="json", original_uf_names_bug=True, total_cap=20), "Asia/Almaty"),
+    ],
+    ids=["digits", "short offsets", "item digits", "item json"],
+    indirect=True,
+)
+@pytest.mark.parametrize("api", ["lead", "item"])
+def test_ways_in_which_portals_differ_do_not_show_in_the_tables(odd_scene: Scene, api: str) -> None:
+    odd_scene.api = api
+    odd_scene.sync()
+    odd_scene.later().portal.live(create=3, edit=8, phone_add=2, phone_remove=2, stage=3)
+    odd_scene.later().sync()
+    odd_scene.check()

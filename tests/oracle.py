@@ -1,0 +1,369 @@
+"""The truth, computed a second time: what a warehouse must hold for a portal, and what it holds.
+
+Nothing of the product's decoder is used here: rows are made in plain Python from `portal.leads()` (the answers of
+`crm.lead.get`), the portal's field metadata and the reviewed contract in `schemas/bitrix24/tables.toml`.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import phonenumbers
+import psycopg2
+
+from leadhouse.sandbox.bitrix24 import Portal
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+Tables = dict[str, dict[Key, Row]]
+
+CONTRACT_FILE = Path(__file__).parents[1] / "schemas" / "bitrix24" / "tables.toml"
+MULTIFIELD_TABLES = {
+    "PHONE": "lead_phones",
+    "EMAIL": "lead_emails",
+    "IM": "lead_ims",
+    "WEB": "lead_webs",
+    "LINK": "lead_links",
+}
+CHILD_TABLES = (*MULTIFIELD_TABLES.values(), "lead_custom_values", "schema_drift")
+ADDRESS_COLUMNS = (
+    "address",
+    "address_2",
+    "address_city",
+    "address_postal_code",
+    "address_region",
+    "address_province",
+    "address_country",
+    "address_country_code",
+    "address_loc_addr_id",
+)
+# Columns that leadhouse adds and that say nothing about the portal.
+SERVICE_COLUMNS = frozenset({"synced_at", "deleted_at", "_fingerprint"})
+_SHOWN = 20
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """Return the contract as it stands in the reviewed file: tables by name, with `key` and `columns`."""
+    return tomllib.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _day(text: str) -> date:
+    return (_instant(text) + timedelta(hours=12)).date()
+
+
+def _flag(value: Any) -> bool:
+    return value in {True, "Y", "1"}
+
+
+# How a value that is there reads, by the type of its column.
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "bigint": int,
+    "text": str,
+    "boolean": _flag,
+    "decimal": Decimal,
+    "double": float,
+    "date": _day,
+    "timestamp": _instant,
+}
+_CUSTOM_TYPES = {
+    "integer": "bigint",
+    "employee": "bigint",
+    "enumeration": "bigint",
+    "iblock_section": "bigint",
+    "iblock_element": "bigint",
+    "file": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "datetime": "timestamp",
+    "date": "date",
+    "money": "decimal",
+}
+
+
+def custom_columns(portal: Portal) -> dict[str, str]:
+    """Return the columns of `leads` that the portal's user fields make, with their types in the contract's words."""
+    columns = {}
+    for field in portal.userfields():
+        if field["MULTIPLE"] == "Y":
+            continue
+        name = field["FIELD_NAME"].lower()
+        columns[name] = _CUSTOM_TYPES.get(field["USER_TYPE_ID"], "text")
+        if field["USER_TYPE_ID"] == "money":
+            columns[f"{name}_currency"] = "text"
+    return columns
+
+
+def expected(portal: Portal, *, addresses: bool = True, region: str | None = None) -> Tables:
+    """Return what the warehouse must hold: tables, rows by key (a tuple), columns without service columns.
+
+    Args:
+        portal: the portal.
+        addresses: False where the rows came over crm.item.*, which has none.
+        region: the phone region that the sync was given.
+    """
+    made: Tables = {name: {} for name in ("leads", *CHILD_TABLES, "lead_stage_history")}
+    fields = portal.userfields()
+    for lead in portal.leads():
+        number = int(lead["ID"])
+        row = _standard(lead, addresses=addresses)
+        for field in fields:
+            value = lead.get(field["FIELD_NAME"])
+            if field["MULTIPLE"] == "Y":
+                _spread(made["lead_custom_values"], number, field, value)
+            else:
+                row |= _custom(field, value)
+        made["leads"][number,] = row
+        for kind, table in MULTIFIELD_TABLES.items():
+            for position, entry in enumerate(lead.get(kind, ())):
+                made[table][int(entry["ID"]),] = _communication(kind, number, position, entry, region)
+    for event in portal.stage_history():
+        made["lead_stage_history"][int(event["ID"]),] = {
+            "id": int(event["ID"]),
+            "lead_id": int(event["OWNER_ID"]),
+            "type_id": int(event["TYPE_ID"]),
+            "created_time": _instant(event["CREATED_TIME"]),
+            "status_semantic_id": event["STATUS_SEMANTIC_ID"],
+            "status_id": event["STATUS_ID"],
+        }
+    return made
+
+
+def _standard(lead: Mapping[str, Any], *, addresses: bool) -> Row:
+    row: Row = {}
+    for column, about in contract()["leads"]["columns"].items():
+        if "field" not in about:
+            continue
+        value = lead.get(about["field"])
+        absent = value in (None, "") or value in about.get("none", ())
+        hidden = column in ADDRESS_COLUMNS and not addresses
+        row[column] = None if absent or hidden else _READ[about["type"]](value)
+    return row
+
+
+def _custom(field: Row, value: Any) -> Row:
+    column, user_type = field["FIELD_NAME"].lower(), field["USER_TYPE_ID"]
+    kind = _CUSTOM_TYPES.get(user_type, "text")
+    if user_type == "money":
+        amount, _, currency = (value or "").partition("|")
+        return {column: Decimal(amount) if amount else None, f"{column}_currency": currency or None}
+    if user_type == "file":
+        return {column: int(value["id"]) if value else None}
+    if value is None or value == "" or (value is False and kind != "boolean"):
+        return {column: None}
+    return {column: _READ[kind](value)}
+
+
+def _spread(table: dict[Key, Row], lead_id: int, field: Row, value: Any) -> None:
+    column, user_type = field["FIELD_NAME"].lower(), field["USER_TYPE_ID"]
+    for position, entry in enumerate(value or ()):
+        if user_type == "file":
+            text = str(entry["id"])
+        elif user_type == "datetime":
+            text = _instant(entry).isoformat()
+        elif user_type == "date":
+            text = _day(entry).isoformat()
+        else:
+            text = str(entry)
+        table[lead_id, column, position] = {"lead_id": lead_id, "field": column, "position": position, "value": text}
+
+
+def _communication(kind: str, lead_id: int, position: int, entry: Row, region: str | None) -> Row:
+    row = {
+        "id": int(entry["ID"]),
+        "lead_id": lead_id,
+        "position": position,
+        "value": entry["VALUE"] or None,
+        "value_type": entry["VALUE_TYPE"] or None,
+    }
+    if kind == "PHONE":
+        row["e164"] = _e164(entry["VALUE"], region)
+    return row
+
+
+def _e164(text: str, region: str | None) -> str | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number(number)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if possible else None
+
+
+@contextmanager
+def reading(to: str) -> Iterator[Callable[[str], list[Row]]]:
+    """Open a warehouse named as `--to` names it and give the function that runs SQL on it; times come in UTC."""
+    if to.startswith("duckdb:"):
+        path = to.removeprefix("duckdb:").removeprefix("//")
+        with duckdb.connect(path, read_only=True) as file:
+            file.execute("SET TimeZone='UTC'")
+            yield lambda sql: file.sql(sql).to_arrow_table().to_pylist()
+        return
+    connection = psycopg2.connect(to, options="-c timezone=UTC")
+    try:
+        with connection, connection.cursor() as cursor:
+            yield lambda sql: _rows_of(cursor, sql)
+    finally:
+        connection.close()
+
+
+def _rows_of(cursor: Any, sql: str) -> list[Row]:
+    cursor.execute(sql)
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def query(to: str, sql: str) -> list[Row]:
+    """Run one SELECT on a warehouse."""
+    with reading(to) as run:
+        return run(sql)
+
+
+def execute(to: str, sql: str) -> None:
+    """Change a warehouse behind leadhouse's back."""
+    if to.startswith("duckdb:"):
+        with duckdb.connect(to.removeprefix("duckdb:").removeprefix("//")) as file:
+            file.execute(sql)
+        return
+    connection = psycopg2.connect(to)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        connection.close()
+
+
+def columns(to: str, dataset: str = "bitrix24") -> dict[str, dict[str, str]]:
+    """Return the database's own types of the columns, by table; dlt's tables and columns are left out."""
+    with reading(to) as run:
+        return _columns(run, dataset)
+
+
+def _columns(run: Callable[[str], list[Row]], dataset: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in run(
+        "SELECT table_name, column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns "  # noqa: S608 - a test's own names
+        f"WHERE table_schema = '{dataset}' ORDER BY table_name, ordinal_position",
+    ):
+        if row["table_name"].startswith("_dlt"):
+            continue
+        told = row["data_type"].lower()
+        if told == "numeric":
+            told = f"numeric({row['numeric_precision']},{row['numeric_scale']})"
+        found.setdefault(row["table_name"], {})[row["column_name"]] = told
+    return found
+
+
+def actual(to: str, dataset: str = "bitrix24") -> Tables:
+    """Return what a warehouse holds: the contract's tables, rows by key, all columns.
+
+    Raises:
+        AssertionError: a key is NULL or comes twice.
+    """
+    made: Tables = {}
+    problems: list[str] = []
+    with reading(to) as run:
+        present = _columns(run, dataset)
+        for name in contract().keys() & present.keys():
+            rows = run(f'SELECT * FROM "{dataset}"."{name}"')  # noqa: S608 - names of the contract
+            made[name] = _keyed(name, rows, problems)
+    assert not problems, _report("the warehouse breaks its keys", problems)
+    return made
+
+
+def _keyed(name: str, rows: list[Row], problems: list[str]) -> dict[Key, Row]:
+    keyed: dict[Key, Row] = {}
+    for row in rows:
+        key = tuple(row[column] for column in contract()[name]["key"])
+        if None in key:
+            problems.append(f"{name}: a row with a NULL in its key {key}")
+        if key in keyed:
+            problems.append(f"{name}{list(key)} is there more than once")
+        keyed[key] = row
+    return keyed
+
+
+def differences(wanted: Tables, held: Tables, *, ignoring_deleted: bool = True) -> list[str]:
+    """Return what differs, a line each: rows that lack, rows too many, values that are others."""
+    alive = {key[0] for key in wanted["leads"]}
+    marked = {key[0] for key, row in held.get("leads", {}).items() if row.get("deleted_at") is not None}
+    gone = {row["id"] for row in held.get("leads", {}).values()} - alive
+    gone |= {row["lead_id"] for name in wanted if name != "leads" for row in held.get(name, {}).values()} - alive
+    excused = gone if ignoring_deleted else gone & marked
+    lines: list[str] = []
+    for name, rows in wanted.items():
+        if name not in held:
+            lines.append(f"{name}: the table is missing")
+            continue
+        lines += [f"{name}{list(key)} lacks in the warehouse" for key in rows if key not in held[name]]
+        for key, row in held[name].items():
+            if row["id" if name == "leads" else "lead_id"] in excused:
+                continue
+            if key not in rows:
+                lines.append(f"{name}{list(key)} is in the warehouse, not on the portal")
+            else:
+                lines += _row_differences(f"{name}{list(key)}", rows[key], row)
+    lines += _strange_columns(wanted, held)
+    lines += [f"leads[{number}] is marked deleted and lives" for number in sorted(marked & alive)]
+    return lines
+
+
+def _row_differences(place: str, wanted: Row, held: Row) -> list[str]:
+    lines = [f"{place}.{column}: the column is missing" for column in wanted if column not in held]
+    return lines + [
+        f"{place}.{column}: portal {value!r}, warehouse {held[column]!r}"
+        for column, value in wanted.items()
+        if column in held and not _same(value, held[column])
+    ]
+
+
+def _same(value: Any, held: Any) -> bool:
+    return type(value) is type(held) and bool(value == held)
+
+
+def _strange_columns(wanted: Tables, held: Tables) -> Iterable[str]:
+    """Columns that nobody promised; those of user fields that the portal dropped may stay."""
+    for name in wanted:
+        known = {*contract()[name]["columns"], *next(iter(wanted[name].values()), {})}
+        for column in next(iter(held.get(name, {}).values()), {}):
+            if column not in known and not (name == "leads" and column.startswith("uf_") and "__" not in column):
+                yield f"{name}.{column} is a column that the contract does not know"
+
+
+def assert_equal(
+    portal: Portal,
+    to: str,
+    dataset: str = "bitrix24",
+    ignoring_deleted: bool = True,
+    *,
+    addresses: bool = True,
+    region: str | None = None,
+) -> None:
+    """Fail, with a line for each difference, unless the warehouse holds exactly what the portal has.
+
+    Args:
+        portal: the portal, quiet.
+        to: the warehouse as `--to` names it.
+        dataset: the schema.
+        ignoring_deleted: leads that left the portal may still be there; else only those marked deleted may.
+        addresses: False where the rows came over crm.item.*.
+        region: the phone region that the sync was given.
+    """
+    wanted = expected(portal, addresses=addresses, region=region)
+    lines = differences(wanted, actual(to, dataset), ignoring_deleted=ignoring_deleted)
+    assert not lines, _report("the warehouse differs from the portal", lines)
+
+
+def _report(headline: str, lines: list[str]) -> str:
+    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join([f"{headline} ({len(lines)}):", *lines[:_SHOWN], *more])
