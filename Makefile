@@ -1,8 +1,10 @@
 # make demo · test · lint · bench · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
-# pyproject.toml or constraints.txt change. Another Python: make test PYTHON=python3.13; one measure: make bench
-# MEASURES=idle.
+# pyproject.toml or constraints.txt change.
+#
+#     make test PYTHON=python3.13       another Python
+#     make bench MEASURES=idle          one measure
 
 PYTHON ?= python3
 MEASURES ?=

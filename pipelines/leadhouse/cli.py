@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from leadhouse import __version__, logs
+from leadhouse import __version__
 from leadhouse.errors import LeadhouseError
 from leadhouse.redact import redact
 
@@ -94,7 +94,7 @@ def sync(
     as_json: bool,
 ) -> None:
     """Bring the warehouse up to date with a portal (SOURCE: bitrix24)."""
-    logs.configure(verbose=verbose)
+    _log(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
     summary = run(
@@ -131,7 +131,7 @@ def show(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool
 ) -> None:
     """Print the stored cursor and any open window as JSON."""
-    logs.configure(verbose=verbose)
+    _log(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
@@ -156,7 +156,7 @@ def rewind(
     verbose: bool,
 ) -> None:
     """Set the cursor back; the next run reads again what was modified since."""
-    logs.configure(verbose=verbose)
+    _log(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
     from leadhouse.times import parse_time  # noqa: PLC0415
 
@@ -180,7 +180,7 @@ def reset(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool, yes: bool
 ) -> None:
     """Forget the cursor; the next run reads everything again into place."""
-    logs.configure(verbose=verbose)
+    _log(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout)
@@ -204,7 +204,7 @@ def status(
     as_json: bool,
 ) -> None:
     """Show freshness, last runs and row counts of a warehouse."""
-    logs.configure(verbose=verbose)
+    _log(verbose)
     from leadhouse.status import render  # noqa: PLC0415
     from leadhouse.status import status as status_of  # noqa: PLC0415
 
@@ -252,6 +252,12 @@ def demo(to: str, leads: int) -> None:
     if problem:
         raise click.ClickException(f"the demo needs {problem}; install leadhouse[sandbox]")
     show_demo(to, leads)
+
+
+def _log(verbose: bool) -> None:
+    from leadhouse import logs  # noqa: PLC0415 - structlog takes a tenth of a second
+
+    logs.configure(verbose=verbose)
 
 
 def _warehouse(

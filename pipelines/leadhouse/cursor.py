@@ -174,7 +174,9 @@ def rewind(cursor: Cursor, to: datetime) -> Cursor:
         StateError: `to` lies after the cursor, or nothing was read to its end yet: both would leave a gap.
     """
     if cursor.cursor is None:
-        raise StateError("no run has read the portal to its end yet, so there is nothing to rewind; run `leadhouse sync`")
+        raise StateError(
+            "no run has read the portal to its end yet, so there is nothing to rewind; run `leadhouse sync`"
+        )
     if to > cursor.cursor:
         raise StateError(
             f"{to:%Y-%m-%dT%H:%M:%SZ} lies after the cursor {cursor.cursor:%Y-%m-%dT%H:%M:%SZ}; "

@@ -31,7 +31,7 @@ class Fingerprinter:
         connection.register("leads", leads)
         for name in names:
             connection.register(name, children[name])
-        # Hashed twice: a row's hash is its cells' combined by XOR, so values that swap places would leave the sum as it is.
+        # Hashed twice: a row's hash joins its cells' by XOR, so values that swap rows would cancel out.
         parts = " UNION ALL ".join(f"SELECT lead_id, hash(hash('{name}', c)) AS h FROM {name} c" for name in names)  # noqa: S608
         joined = f"LEFT JOIN (SELECT lead_id, bit_xor(h) AS h FROM ({parts}) GROUP BY 1) c ON c.lead_id = l.id"  # noqa: S608
         sql = f"""

@@ -83,8 +83,16 @@ def adopt_dlt_logger() -> None:
 
 def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value)
-        elif isinstance(value, BaseException):
-            event[key] = redact(str(value))
+        if not key.startswith("_"):  # structlog's own, gone before the line is made
+            event[key] = _redacted(value)
     return event
+
+
+def _redacted(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {_redacted(name): _redacted(told) for name, told in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(told) for told in value]
+    return redact(str(value))

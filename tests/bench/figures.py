@@ -6,6 +6,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+# Wide enough for the longest row, also where the output is no terminal.
+_WIDTH = 120
+
 
 @dataclass(slots=True)
 class Figures:
@@ -34,7 +37,7 @@ class Figures:
         for measure, figure, goal, met in self.rows:
             mark = "" if met is None else "met" if met else "[bold red]missed"
             table.add_row(measure, figure, goal, mark)
-        Console().print(table)
+        Console(width=_WIDTH).print(table)
 
 
 def spread(values: list[float], form: str) -> str:

@@ -36,7 +36,7 @@ def main(url: str, path: str, loader_file_format: str | None = None) -> None:
             }
         ],
     }
-    pipeline = dlt.pipeline("generic_rest_api", destination=dlt.destinations.duckdb(path), dataset_name="generic")
+    pipeline = dlt.pipeline("generic_rest_api", destination=dlt.destinations.duckdb(path), dataset_name="portal")
     if loader_file_format:
         pipeline.run(rest_api_source(config), loader_file_format=loader_file_format)  # type: ignore[arg-type]  # a Literal
     else:

@@ -11,8 +11,8 @@ from bench.figures import Figures
 from bench.measures import Bench, Size
 
 
-def main() -> int:
-    """Run the measures named, all by default; exit 1 when a goal is missed."""
+def main() -> None:
+    """Run the measures named, all by default; a goal that is missed stands in the table and fails nothing."""
     size = Size()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="start, idle, first-load, generic, paced, memory; default all")
@@ -30,8 +30,7 @@ def main() -> int:
         for name in told.names or measures:
             measures[name]()
     figures.show()
-    return 0 if all(met is not False for *_, met in figures.rows) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

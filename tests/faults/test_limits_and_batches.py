@@ -25,12 +25,24 @@ def test_503_for_ever_ends_when_patience_does(scene: Scene, waits: Waits) -> Non
     assert 900 < sum(waits.limits) <= 1800
 
 
-@pytest.mark.parametrize("match", ["batch", "crm.lead.list", "server.time", "crm.stagehistory.list"])
-def test_a_method_blocked_for_its_operating_time_is_waited_for(scene: Scene, waits: Waits, match: str) -> None:
-    fault = scene.portal.faults.add("operating_blocked", match=match, times=2)
+@pytest.mark.parametrize("match", ["batch", "crm.lead.list", "crm.stagehistory.list"])
+def test_a_method_blocked_for_its_operating_time_is_waited_for(
+    scene: Scene, waits: Waits, monkeypatch: pytest.MonkeyPatch, match: str
+) -> None:
+    in_small_packages(monkeypatch)
+    fault = scene.portal.faults.add("operating_blocked", match=match, times=2, after=2)
     summary = scene.sync()
-    assert (summary.outcome, fault.fired) == ("done", 2)
+    assert (summary.outcome, summary.unavailable) == ("done", [])
+    assert fault.fired == 2
     assert len(waits.limits) == summary.retries > 0
+    scene.check()
+
+
+def test_an_opening_that_is_blocked_is_waited_for(scene: Scene, waits: Waits) -> None:
+    fault = scene.portal.faults.add("operating_blocked", match="crm.lead.fields", times=2)
+    summary = scene.sync()
+    assert (summary.outcome, fault.fired, summary.retries) == ("done", 2, 2)
+    assert len(waits.limits) == 2
     scene.check()
 
 
@@ -61,7 +73,13 @@ def test_members_of_a_batch_come_as_lists_or_as_objects(scene: Scene, portal: Po
     scene.check()
 
 
-@pytest.mark.parametrize("keep", [0, 1, 5, 9])
+def test_a_portal_that_runs_one_command_of_each_batch_is_read_whole(scene: Scene, waits: Waits) -> None:
+    scene.portal.faults.add("batch_cut", times=None, keep=1, after=1)
+    assert scene.sync().outcome == "done"
+    scene.check()
+
+
+@pytest.mark.parametrize("keep", [0, 1, 9])
 def test_what_a_cut_batch_left_out_is_asked_again(scene: Scene, waits: Waits, keep: int) -> None:
     fault = scene.portal.faults.add("batch_cut", times=2, keep=keep)
     scene.sync()

@@ -320,9 +320,8 @@ def test_a_page_that_is_short_or_missing_is_not_the_end(both_scene: Scene, fault
         "command_error": {"code": "INTERNAL_SERVER_ERROR"},
         "batch_cut": {"keep": 16},
     }
-        fault, {}
-    )
-    struck = scene.portal.faults.add(fault, times=2, match=match, after=int(fault != "batch_cut"), **details.get(fault, {}))
+    after = 0 if fault == "batch_cut" else 1
+    struck = scene.portal.faults.add(fault, times=2, match=match, after=after, **details.get(fault, {}))
     scene.sync()
     assert struck.fired
     scene.check(ignoring_deleted=False)

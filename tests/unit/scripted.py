@@ -9,7 +9,12 @@ from leadhouse.pace import Pause
 from leadhouse.transport import Answer, Transport
 
 URL = "https://acme.bitrix24.com/rest/1/q7w8e9r0t1y2u3i4/"
-TIME = {"start": 1763712000.1, "date_start": "2026-11-21T12:00:00+03:00", "operating_reset_at": 1763712600, "operating": 0.1}
+TIME = {
+    "start": 1763712000.1,
+    "date_start": "2026-11-21T12:00:00+03:00",
+    "operating_reset_at": 1763712600,
+    "operating": 0.1,
+}
 JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
 
 Scene = Answer | BaseException | Callable[[str, Any], Answer]
@@ -53,6 +58,7 @@ class ScriptedTransport(Transport):
         self.sent: list[Any] = []
 
     def post_json(self, url: str, body: bytes, *, portal: str, method: str) -> Answer:  # noqa: ARG002 - the real one's
+        """Play the next scene."""
         self.urls.append(url)
         self.sent.append(json.loads(body))
         scene = self.scenes.pop(0) if len(self.scenes) > 1 else self.scenes[0]
@@ -69,10 +75,12 @@ class Clock:
         self.slept: list[float] = []
 
     def sleep(self, seconds: float) -> None:
+        """Let the seconds pass."""
         self.slept.append(seconds)
         self.now += seconds
 
     def pause(self) -> Pause:
+        """Return a pause on this clock."""
         return Pause(monotonic=lambda: self.now, sleep=self.sleep)
 
 

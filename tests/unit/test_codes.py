@@ -111,7 +111,10 @@ def test_without_a_code_the_vendors_known_texts_decide(code: Any, text: str, cls
 
 
 @pytest.mark.parametrize("code", ["", 0, None, False, [], "NEW_CODE", 12345])
-@pytest.mark.parametrize(("status", "cls"), [(400, PortalMethodError), (403, PortalMethodError), (429, PortalFaultError), (500, PortalFaultError)])
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [(400, PortalMethodError), (403, PortalMethodError), (429, PortalFaultError), (500, PortalFaultError)],
+)
 @pytest.mark.parametrize("text", [None, "", "anything", 5, {"a": 1}])
 def test_what_nobody_documented_is_told_by_its_status(
     code: Any, text: Any, status: int, cls: type[LeadhouseError]

@@ -81,7 +81,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("damaged", DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_damaged_state_names_the_command_that_cures_it(damaged: dict[str, Any]) -> None:
-    with pytest.raises(StateError, match="damaged.*run `leadhouse state reset`"):
+    with pytest.raises(StateError, match=r"damaged.*run `leadhouse state reset`"):
         Cursor.from_dict(damaged)
 
 
@@ -188,7 +188,7 @@ def test_a_cursor_from_the_portals_future_is_refused_with_the_cure(overlap: time
     check_clock(Cursor(cursor=NOON + slack), NOON, overlap)
     ahead = NOON + slack + timedelta(seconds=1)
     for cursor in (Cursor(cursor=ahead), Cursor(window=Window(None, ahead))):
-        with pytest.raises(StateError, match="lies in the portal's future.*state rewind --to TIME"):
+        with pytest.raises(StateError, match=r"lies in the portal's future.*state rewind --to TIME"):
             open_window(cursor, NOON, overlap)
 
 

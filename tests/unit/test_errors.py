@@ -9,9 +9,7 @@ import pytest
 from leadhouse import errors
 from leadhouse.errors import LeadhouseError, OperatorError, PortalBusyError, TransientError
 
-CLASSES = [
-    value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, LeadhouseError)
-]
+CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, LeadhouseError)]
 
 
 def drawn() -> dict[str, str]:

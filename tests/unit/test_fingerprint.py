@@ -24,7 +24,9 @@ Lead = tuple[int, str | None, list[str]]
 
 def of(prints: Fingerprinter, leads: list[Lead], table: str = "lead_phones") -> dict[int, int]:
     """Return the fingerprints of leads, each an id, a title and phones."""
-    rows = pa.table({"id": pa.array([lead[0] for lead in leads], pa.int64()), "title": pa.array([x[1] for x in leads], pa.string())})
+    rows = pa.table(
+        {"id": pa.array([lead[0] for lead in leads], pa.int64()), "title": pa.array([x[1] for x in leads], pa.string())}
+    )
     phones = [(lead[0], place, phone) for lead in leads for place, phone in enumerate(lead[2])]
     child = pa.table(
         {
@@ -83,9 +85,7 @@ LEADS = st.lists(
 
 @settings(QUICK, max_examples=30)
 @given(leads=LEADS, cut=st.integers(0, 6))
-def test_it_does_not_depend_on_the_other_leads_of_the_batch(
-    prints: Fingerprinter, leads: list[Any], cut: int
-) -> None:
+def test_it_does_not_depend_on_the_other_leads_of_the_batch(prints: Fingerprinter, leads: list[Any], cut: int) -> None:
     apart = [of(prints, part) for part in (leads[:cut], leads[cut:]) if part]
     assert {number: found for part in apart for number, found in part.items()} == of(prints, leads)
 
@@ -100,7 +100,9 @@ def test_equal_values_of_two_fields_that_change_alike_are_a_change(prints: Finge
     leads = pa.table({"id": pa.array([1], pa.int64())})
 
     def found(value: str) -> list[int]:
-        values = pa.table({"lead_id": [1, 1], "field": ["uf_crm_1", "uf_crm_2"], "position": [0, 0], "value": [value] * 2})
+        values = pa.table(
+            {"lead_id": [1, 1], "field": ["uf_crm_1", "uf_crm_2"], "position": [0, 0], "value": [value] * 2}
+        )
         return list(prints.of(leads, {"lead_custom_values": values}).to_pylist())
 
     assert found("45") != found("46")

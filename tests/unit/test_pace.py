@@ -17,6 +17,7 @@ class VendorBucket:
         self.drain, self.burst, self.level, self.at = drain, burst, 0.0, 0.0
 
     def accepts(self, now: float) -> bool:
+        """Count a request and tell whether the portal answers it."""
         self.level = max(0.0, self.level - (now - self.at) * self.drain) + 1
         self.at = now
         return self.level <= self.burst + 1e-6
@@ -94,7 +95,9 @@ def test_the_method_that_needs_longest_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reset_at", "wait"), [(None, 60.0), (899.0, 0.0), (0.5, 0.0), (9000.0, 600.0)], ids=["unknown", "past", "old", "far"]
+    ("reset_at", "wait"),
+    [(None, 60.0), (899.0, 0.0), (0.5, 0.0), (9000.0, 600.0)],
+    ids=["unknown", "past", "old", "far"],
 )
 def test_a_wait_is_never_negative_nor_longer_than_the_window(reset_at: float | None, wait: float) -> None:
     budget = OperatingBudget(480.0)

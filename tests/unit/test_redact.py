@@ -92,7 +92,9 @@ def test_a_registered_secret_is_masked_as_it_is_and_short_ones_are_not_taken(mon
 
 
 @QUICK
-@given(st.text(max_size=20), st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=6, max_size=32), st.text(max_size=20))
+@given(
+    st.text(max_size=20), st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=6, max_size=32), st.text(max_size=20)
+)
 def test_no_surroundings_bring_a_code_back(before: str, code: str, after: str) -> None:
     code = f"zq{code}"
     path = f"{before}/rest/1/{code}/{after}"

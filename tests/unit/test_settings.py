@@ -64,10 +64,10 @@ def test_a_named_portal_has_its_own_settings_and_else_those_of_the_source(monkey
     assert (told.webhook_url, told.phone_region, told.burst) == (ENV, "KZ", 250.0)
 
 
-def test_the_secret_of_one_portal_never_stands_in_for_anothers(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write("secrets.toml", f'[sources.bitrix24]\nwebhook_url = "{TOML}"\n[sources.bitrix24.acme]\nwebhook_url = "{ENV}"\n')
+def test_the_secret_of_one_portal_never_stands_in_for_anothers(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(
+        "secrets.toml", f'[sources.bitrix24]\nwebhook_url = "{TOML}"\n[sources.bitrix24.acme]\nwebhook_url = "{ENV}"\n'
+    )
     monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", FLAG)
     monkeypatch.setenv("SOURCES__WEBHOOK_URL", FLAG)
     monkeypatch.setenv("WEBHOOK_URL", FLAG)
@@ -87,7 +87,8 @@ def test_the_webhook_is_not_in_the_settings_repr() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("api", "deal"), ("phone_region", "KAZ"), ("phone_region", "+7"), ("overlap_minutes", "five"), ("overlap_minutes", -1),
+    [("api", "deal"), ("phone_region", "KAZ"), ("phone_region", "+7"), ("overlap_minutes", "five"),
+     ("overlap_minutes", -1),
      ("requests_per_second", 0), ("burst", "0"), ("burst", "nan"), ("burst", 1e9)],
 )  # fmt: skip
 def test_a_malformed_setting_is_named_with_its_value(name: str, value: Any) -> None:
@@ -123,7 +124,9 @@ def test_the_dataset_is_as_given_else_the_portals_name_else_the_sources(
     assert dataset_name("bitrix24", portal, dataset) == name
 
 
-@pytest.mark.parametrize("dataset", ["1crm", "crm-leads", "crm_", "crm__leads", "x" * 60, "crm leads", "лиды", 'x"; --'])
+@pytest.mark.parametrize(
+    "dataset", ["1crm", "crm-leads", "crm_", "crm__leads", "x" * 60, "crm leads", "лиды", 'x"; --']
+)
 def test_a_name_that_databases_or_dlt_would_change_is_refused(dataset: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot name a dataset"):
         dataset_name("bitrix24", None, dataset)

@@ -8,17 +8,50 @@ from leadhouse.files import reviewed
 from leadhouse.tables import tables
 
 # The contract's words: every column of `leads`, by type.
-TEXTS = """
-title honorific name second_name last_name company_title source_id source_description status_id status_description
-status_semantic_id post comments currency_id address address_2 address_city address_postal_code address_region
-address_province address_country address_country_code originator_id origin_id utm_source utm_medium utm_campaign
-utm_content utm_term
-""".split()
-NUMBERS = """
-id company_id contact_id assigned_by_id created_by_id modify_by_id moved_by_id last_activity_by address_loc_addr_id
-""".split()
-FLAGS = "is_return_customer is_manual_opportunity has_phone has_email has_imol opened".split()
-TIMES = "date_create date_modify date_closed moved_time last_activity_time synced_at deleted_at".split()
+TEXTS = [
+    "title",
+    "honorific",
+    "name",
+    "second_name",
+    "last_name",
+    "company_title",
+    "source_id",
+    "source_description",
+    "status_id",
+    "status_description",
+    "status_semantic_id",
+    "post",
+    "comments",
+    "currency_id",
+    "address",
+    "address_2",
+    "address_city",
+    "address_postal_code",
+    "address_region",
+    "address_province",
+    "address_country",
+    "address_country_code",
+    "originator_id",
+    "origin_id",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_content",
+    "utm_term",
+]
+NUMBERS = [
+    "id",
+    "company_id",
+    "contact_id",
+    "assigned_by_id",
+    "created_by_id",
+    "modify_by_id",
+    "moved_by_id",
+    "last_activity_by",
+    "address_loc_addr_id",
+]
+FLAGS = ["is_return_customer", "is_manual_opportunity", "has_phone", "has_email", "has_imol", "opened"]
+TIMES = ["date_create", "date_modify", "date_closed", "moved_time", "last_activity_time", "synced_at", "deleted_at"]
 LEADS: dict[str, pa.DataType] = {
     **dict.fromkeys(TEXTS, pa.string()),
     **dict.fromkeys(NUMBERS, pa.int64()),
@@ -35,8 +68,21 @@ OTHERS: dict[str, list[str]] = {
     "lead_webs": VALUES,
     "lead_links": VALUES,
     "lead_custom_values": ["lead_id", "field", "position", "value"],
-    "sync_runs": """run_id source started_at finished_at outcome cursor_from cursor_to leads_read rows_written requests
-        retries throttled_s error""".split(),
+    "sync_runs": [
+        "run_id",
+        "source",
+        "started_at",
+        "finished_at",
+        "outcome",
+        "cursor_from",
+        "cursor_to",
+        "leads_read",
+        "rows_written",
+        "requests",
+        "retries",
+        "throttled_s",
+        "error",
+    ],
 }
 
 

@@ -22,6 +22,7 @@ class Shelf:
         self.asked: list[list[int]] = []
 
     def versions(self, ids: Sequence[int]) -> Known:
+        """Return what is known of these ids."""
         self.asked.append(list(ids))
         return {number: self.known[number] for number in ids if number in self.known}
 

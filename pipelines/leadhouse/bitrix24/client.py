@@ -4,6 +4,7 @@ It knows no tables. Answers stay raw bytes (`msgspec.Raw`) until somebody decode
 """
 
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -227,9 +228,7 @@ class Bitrix24Client:
 
     def _attempt(self, method: str, body: bytes) -> tuple[msgspec.Raw, Any]:
         answer = self._post(method, body)
-        envelope: _Envelope | None = None
-        with suppress(msgspec.MsgspecError):
-            envelope = msgspec.json.decode(answer.body, type=_Envelope)
+        envelope = _envelope(answer.body) or _envelope(_ESCAPE.sub(_whole, answer.body))
         if envelope is None:
             raise self._unreadable(method, answer)
         if envelope.error is not msgspec.UNSET:
@@ -323,6 +322,22 @@ def _split(url: str) -> SplitResult:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+# Any escape of JSON; a pair of surrogates counts as one. Half a pair is text that PHP cut through.
+_ESCAPE = re.compile(rb"(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)")
+_LONE = len(rb"\ud83d")
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if len(escape[0]) == _LONE else escape[0]
+
+
+def _envelope(body: bytes) -> _Envelope | None:
+    try:
+        return msgspec.json.decode(body, type=_Envelope)
+    except msgspec.MsgspecError:
+        return None
 
 
 def portal_time(told: Any) -> datetime | None:

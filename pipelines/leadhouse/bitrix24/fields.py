@@ -158,7 +158,6 @@ class Fields:
             fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role))
         return fields
 
-
     def _unplaced(self, met: Sequence[str]) -> list[Field]:
         """Fields met whose name belongs to another field already, or that lists are said not to have."""
         wires = {field.wire for field in self.all}

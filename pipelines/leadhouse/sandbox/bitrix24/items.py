@@ -118,11 +118,13 @@ def item_encoder(portal: Portal, select: Any, original_names: bool) -> Callable[
     cached = portal.store.encoding(("item", names, style))
 
     def encode_row(row: Row) -> bytes:
-        found = cached.get(row.id)
+        present = portal.store.holds(row)
+        found = cached.get(row.id) if present else None
         if found is None:
             item = item_of(portal, row, original_names)
             found = encode(item if whole else {name: value for name, value in item.items() if name in names})
-            cached[row.id] = found
+            if present:
+                cached[row.id] = found
         return found
 
     return encode_row

@@ -43,6 +43,8 @@ def row_encoder(portal: Portal, select: frozenset[str]) -> Callable[[Row], bytes
     cached = portal.store.encoding((select, style, portal.schema_version))
 
     def encode_row(row: Row) -> bytes:
+        if not portal.store.holds(row):
+            return encode(selected(portal, row, select))
         found = cached.get(row.id)
         if found is None:
             found = cached[row.id] = encode(selected(portal, row, select))

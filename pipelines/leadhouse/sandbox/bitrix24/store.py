@@ -102,6 +102,10 @@ class LeadStore:
     def __iter__(self) -> Iterator[Row]:
         return (self.rows[id_] for id_ in self.ids)
 
+    def holds(self, row: Row) -> bool:
+        """Tell whether a row is the present one of its id; a page may still hold an older one."""
+        return self.rows.get(row.id) is row
+
     def between(self, low: int, high: int | None) -> tuple[int, int]:
         """Return the positions in ``ids`` of low <= id < high."""
         return bisect_left(self.ids, low), len(self.ids) if high is None else bisect_left(self.ids, high)
