@@ -1,11 +1,15 @@
 """Times as people write them."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import pendulum
 
 from leadhouse.errors import ConfigurationError
+
+
+_DATED = re.compile(r"\s*\d{4}-?\d{2}")
 
 
 def parse_time(text: str | datetime | None) -> datetime | None:
@@ -19,6 +23,8 @@ def parse_time(text: str | datetime | None) -> datetime | None:
     if isinstance(text, datetime):
         return (text if text.tzinfo else text.replace(tzinfo=UTC)).astimezone(UTC)
     with suppress(ValueError, OverflowError):
+        if not _DATED.match(text):
+            raise ValueError("a time of day would be today's")
         parsed: object = pendulum.parse(text, tz="UTC", strict=True)
         if isinstance(parsed, datetime):
             return datetime.fromtimestamp(parsed.timestamp(), UTC)

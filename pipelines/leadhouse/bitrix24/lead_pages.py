@@ -107,6 +107,8 @@ class LeadPages:
     def _know(self, described: msgspec.Raw) -> None:
         told = self._family.descriptions(described)
         self.fields = Fields(self._family, told, self._dictionaries.userfields, self._unknown, self._stored)
+        if hasattr(self, "_decoder"):
+            self._decoder.close()
         self._decoder = Decoder(self.fields, self._region)
 
 
