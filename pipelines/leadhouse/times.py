@@ -8,7 +8,6 @@ import pendulum
 
 from leadhouse.errors import ConfigurationError
 
-
 _DATED = re.compile(r"\s*\d{4}-?\d{2}")
 
 

@@ -106,7 +106,7 @@ class WindowReader:
     @property
     def rewrites(self) -> bool:
         """True when every row is written, also those that did not change."""
-        return self.backfill or (self.cursor.window is not None and self.cursor.window.full)
+        return not self.backfill and self.cursor.window is not None and self.cursor.window.full
 
     def open(self) -> None:
         """Send the opening batch: the portal's clock, its fields and dictionaries, the first pages.
