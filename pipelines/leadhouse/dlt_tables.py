@@ -51,9 +51,14 @@ def column_hints(table: Table, extra: Sequence[tuple[str, Kind]] = ()) -> dict[s
     return hints
 
 
-def lead_hints(table: Table, extra: Sequence[tuple[str, Kind]]) -> Any:
+def _keys(table: Table, *names: str) -> dict[str, Any]:
+    """Return the hints of keys only: dlt checks hints with every lot, and Arrow tells the other types."""
+    return {name: hint for name, hint in column_hints(table).items() if name in names}
+
+
+def lead_hints(table: Table) -> Any:
     """Return the hints of `leads`, the root of the chain."""
-    columns: dict[str, Any] = column_hints(table, extra)
+    columns = _keys(table, "id")
     columns["id"]["row_key"] = True
     return dlt.mark.make_hints(
         table_name=ROOT,
@@ -67,7 +72,7 @@ def lead_hints(table: Table, extra: Sequence[tuple[str, Kind]]) -> Any:
 
 def child_hints(table: Table) -> Any:
     """Return the hints of a child table of `leads`."""
-    columns: dict[str, Any] = column_hints(table)
+    columns = _keys(table, "lead_id", "id", "position")
     columns["lead_id"] |= {"root_key": True, "parent_key": True}
     # dlt wants a row key on nested tables; it is not used where the staged rows are known to be unique.
     columns["id" if "id" in columns else "position"]["row_key"] = True

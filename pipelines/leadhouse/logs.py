@@ -74,11 +74,34 @@ def through_standard_library() -> None:
         )
 
 
+# dlt says these of every job of a failed load, several times; our error says it once.
+_ECHOES = ("Transient exception in job ", "Job for ")
+
+
+class _OneLine(logging.Filter):
+    """Keeps a record of dlt's to its first line: its tracebacks repeat the rows that a database refused."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage().split("\n", 1)[0]
+        record.msg = redact(line)
+        record.args = record.exc_info = record.exc_text = None
+        return _everything() or not line.startswith(_ECHOES)
+
+
+_ONE_LINE = _OneLine()
+
+
 def adopt_dlt_logger() -> None:
-    """Take over dlt's logger, which brings its own handler when a pipeline is made."""
+    """Take over dlt's logger, which brings its own handler and level when a pipeline is made."""
     logger = logging.getLogger("dlt")
     logger.handlers.clear()
     logger.propagate = True
+    logger.addFilter(_ONE_LINE)
+    logger.setLevel(logging.INFO if _everything() else logging.ERROR)
+
+
+def _everything() -> bool:
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 
 def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -29,7 +29,7 @@ log = structlog.get_logger("leadhouse.sync")
 # Leads a load package: what a killed run reads again, and what bounds memory.
 CHECKPOINT_LEADS = 20_000
 # Seconds of reading after which a package ends before that: slow portals get smaller ones.
-CHECKPOINT_S = 5.0
+CHECKPOINT_S = 10.0
 LOCK_TIMEOUT_S = 60.0
 
 
@@ -178,8 +178,9 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     reader.open()
     rewrite = reader.rewrites
     newest = None if rewrite else run.warehouse.newest_id(pipeline)
+    run.warehouse.columns = len(reader.pages.fields.columns)
     unchanged = Unchanged(lambda ids: run.warehouse.versions(pipeline, ids), newest)
-    ahead = ReadAhead(reader.pieces, depth=1, cancel=client.pause.cancel)
+    ahead = ReadAhead(reader.pieces, depth=2, cancel=client.pause.cancel)
     try:
         nul = run.warehouse.target.kind != "postgres"
         flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS, seconds=CHECKPOINT_S, nul=nul)

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger("leadhouse.warehouse")
 
 _POLL_S = 0.2
+_MEMORY_MB = 256
 _HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_QUOTED = re.compile(r"\"[^\"/]*\"|'[^'/]*'")
 _FULL = ("no space left", "disk is full", "disk full", "disk quota", "could not extend file")
 _REFUSED = (
     "password authentication failed",
@@ -120,6 +122,9 @@ class Warehouse:
         dataset: the schema in it.
         lock_timeout: seconds to wait for another process that has the DuckDB file open, or for another run.
         read_only: only looks; readers of the DuckDB file and runs at work do not hinder.
+
+    Attributes:
+        columns: columns of the widest table, as far as known.
     """
 
     def __init__(self, target: Target, dataset: str, *, lock_timeout: float, read_only: bool = False) -> None:
@@ -128,6 +133,7 @@ class Warehouse:
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
+        self.columns = 0
 
     @property
     def missing(self) -> bool:
@@ -146,6 +152,8 @@ class Warehouse:
             yield
             return
         self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+        # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
+        self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
         try:
             yield
         finally:
@@ -229,7 +237,7 @@ def _check_postgres(url: str) -> None:
     with suppress(ValueError):
         parts = urlsplit(url)
         told = parts.password or ""
-        register_secrets([told, unquote(told)])
+        register_secrets([told, unquote(told), quote(unquote(told), safe=" +")])  # the last is how dlt writes it
         # A password with a bare / ? or # ends the host early: what follows it is the rest of the password.
         whole = "@" not in parts.path + parts.fragment and ("@" in parts.netloc or "@" not in parts.query)
         if whole and parts.port != 0 and parts.netloc + parts.path.strip("/") + parts.query:
@@ -277,7 +285,7 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
         where = traceback.extract_tb(cause.__traceback__)[-1] if cause.__traceback__ else None
         place = f" in {Path(where.filename).name}:{where.lineno}" if where else ""
         return InternalError(f"{type(cause).__name__}{place}: {redact(str(cause))[:200]}; report this with --verbose")
-    line = redact(" ".join(str(cause).split("\n", 1)[0].split()))[:300]
+    line = _without_values(redact(" ".join(str(cause).split("\n", 1)[0].split())))[:300]
     everything = " ".join(str(part) for part in chain).lower()
     told = f"{target.label}: {line or type(cause).__name__}"
     holder = _HOLDER.search(" ".join(str(part) for part in chain))
@@ -290,12 +298,18 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
     return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
 
 
+def _without_values(line: str) -> str:
+    """Return a database's message without quoted values that may be phones: seven digits or more, and no path."""
+    return _QUOTED.sub(lambda found: "<value>" if sum(map(str.isdigit, found[0])) > 6 else found[0], line)
+
+
 def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
     import duckdb  # noqa: PLC0415 - loaded with the first use
 
     label = f"duckdb:{path}"
     deadline = time.monotonic() + timeout
     waiting = False
+    made_here = not Path(path).exists()
     while True:
         problem: Exception
         try:
@@ -311,6 +325,9 @@ def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
             waiting = True
             log.info("waiting for the DuckDB file", pid=int(holder["pid"]), timeout_s=timeout)
         time.sleep(_POLL_S)
+    if made_here:
+        with suppress(OSError):
+            Path(path).unlink()  # half a header, which no later run could open
     raise explain(problem, Target("duckdb", path))
 
 

@@ -35,6 +35,9 @@ class LeadPages:
         msgspec.MsgspecError: the metadata has another shape.
     """
 
+    fields: Fields
+    _decoder: Decoder
+
     def __init__(
         self,
         client: Bitrix24Client,

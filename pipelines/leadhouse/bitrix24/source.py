@@ -23,7 +23,6 @@ from leadhouse.dlt_tables import (
     ChainSource,
     chain_items,
     child_hints,
-    column_hints,
     declare,
     lead_hints,
     resource_hints,
@@ -37,6 +36,8 @@ from leadhouse.unchanged import Unchanged
 
 SECTION = "bitrix24"
 DICTIONARIES = ("lead_fields", "lead_field_options", "statuses", "users", "currencies")
+# Rows of stage history that weigh as much as a lead when a package is filled.
+_NARROW = 5
 LEAD_TABLES = frozenset((ROOT, *CHILDREN))
 _KEPT = frozenset({"lead_field_options"})  # rows that the portal dropped stay: leads still point to them
 
@@ -48,7 +49,7 @@ class LeadFlow:
         reader: the window's reader.
         pieces: what it reads, maybe from a thread of its own.
         unchanged: leaves out leads that the warehouse has already; None writes all.
-        limit: leads (or rows of stage history) after which a package ends and is committed; None: all in one.
+        limit: leads after which a package ends and is committed; None: all in one.
         seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
     """
@@ -83,7 +84,7 @@ class LeadFlow:
         for piece in self._pieces:
             self.leads_read += piece.leads
             self.misfits += piece.misfits
-            in_package += piece.leads or sum(table.num_rows for table in piece.tables.values())
+            in_package += piece.leads or sum(table.num_rows for table in piece.tables.values()) // _NARROW
             self._follow(piece)
             fresh = self._unchanged.filter(piece.tables, self.reader.upper) if self._unchanged else piece.tables
             if self._without_nul:
@@ -127,9 +128,10 @@ def resources(open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
     @dlt.resource(name=ROOT, write_disposition={"disposition": "merge", "strategy": "delete-insert"})
     def leads() -> Iterator[Any]:
         now, slot = flow()
-        yield from chain_items(_absent(contract, now.reader), chain_hints(contract, now.reader))
+        hints = chain_hints(contract)
+        yield from chain_items(_absent(contract, now.reader), hints)
         for made in now.package():
-            yield from chain_items(made, chain_hints(contract, now.reader))
+            yield from chain_items(made, hints)
         slot["cursor"] = now.cursor.to_dict()
 
     def dictionary(table: Table) -> DltResource:
@@ -163,17 +165,16 @@ def _absent(contract: Mapping[str, Table], reader: WindowReader) -> dict[str, pa
     }
 
 
-def chain_hints(contract: Mapping[str, Table], reader: WindowReader) -> dict[str, Any]:
+def chain_hints(contract: Mapping[str, Table]) -> dict[str, Any]:
     """Return the hints of every table that the resource `leads` yields."""
     history = contract["lead_stage_history"]
     return {
-        ROOT: lead_hints(contract[ROOT], reader.pages.fields.extra_columns()),
+        ROOT: lead_hints(contract[ROOT]),
         **{name: child_hints(contract[name]) for name in CHILDREN},
         history.name: dlt.mark.make_hints(
             table_name=history.name,
             primary_key="id",
             write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-            columns=column_hints(history),
         ),
     }
 
