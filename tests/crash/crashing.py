@@ -8,9 +8,11 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIED = 86
 FAILED = 1
@@ -85,7 +87,7 @@ def main() -> None:
     import leadhouse.service  # noqa: PLC0415
 
     leadhouse.service.CHECKPOINT_LEADS = 60
-    import leadhouse.bitrix24.source  # noqa: F401, PLC0415 - everything heavy is loaded once, here
+    import leadhouse.bitrix24.source  # noqa: PLC0415 - everything heavy is loaded once, here
 
     for line in sys.stdin:
         request = json.loads(line)

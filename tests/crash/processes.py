@@ -92,9 +92,7 @@ class PortalProcess:
         """Return what the portal was asked for so far."""
         told = self._http.request("GET", self._control + "stats").json()
         commands = told["commands"]
-        return Served(
-            told["http_requests"], commands.get("crm.lead.list", 0), commands.get("crm.stagehistory.list", 0)
-        )
+        return Served(told["http_requests"], commands.get("crm.lead.list", 0), commands.get("crm.stagehistory.list", 0))
 
     def truth(self) -> Truth:
         """Return all that the portal holds."""

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-import oracle
 import psycopg2
 import pytest
+
+import oracle
 from crash.crashing import DIED
 from crash.processes import environment
 from crash.working_files import leftovers
 from leadhouse.sandbox.bitrix24 import Clock, Portal, serve
 
-LEADS = 120
-POINTS = 24
+LEADS = 100
+POINTS = 14
 
 
 class Crasher:
@@ -67,7 +68,9 @@ def crasher(tmp_path: Path) -> Iterator[Crasher]:
 class Copies(Protocol):
     """Makes warehouses, empty ones or copies of another."""
 
-    def __call__(self, of: str | None = None) -> str: ...
+    def __call__(self, of: str | None = None) -> str:
+        """Return the URL of a new one."""
+        ...
 
 
 @dataclass
@@ -77,6 +80,7 @@ class DuckDBCopies:
     folder: Path
 
     def __call__(self, of: str | None = None) -> str:
+        """Make one."""
         path = self.folder / f"{uuid4().hex[:8]}.duckdb"
         if of is not None:
             shutil.copyfile(of.removeprefix("duckdb:"), path)
@@ -90,6 +94,7 @@ class PostgresCopies:
     server: str
 
     def __call__(self, of: str | None = None) -> str:
+        """Make one."""
         name = f"crm_{uuid4().hex[:8]}"
         template = "" if of is None else f" TEMPLATE {of.partition('?')[0].rpartition('/')[2]}"
         connection = psycopg2.connect(self.server)
@@ -107,11 +112,16 @@ def new_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Copies:
     return PostgresCopies(request.getfixturevalue("postgres_server"))
 
 
-def _die_and_heal(crasher: Crasher, portal: Portal, url: str, to: str, die_at: int) -> None:
-    """One run dies at a step, the next one completes the work, with the working directory or without."""
+def _spread(steps: int) -> range:
+    """Return steps to die at: an odd stride, so that deaths before and after a step's work take turns."""
+    return range(1, steps, steps // POINTS | 1)
+
+
+def _die_and_heal(crasher: Crasher, portal: Portal, url: str, to: str, die_at: int, *, lost: bool) -> None:
+    """One run dies at a step, the next one completes the work; the working directory may be `lost` in between."""
     status, _ = crasher.sync(url, to, die_at)
     assert status == DIED, f"step {die_at}: the run went on, {crasher.log.read_text()[-2000:]}"
-    if die_at % 2:
+    if lost:
         shutil.rmtree(crasher.data)
     status, _ = crasher.sync(url, to)
     assert status == 0, f"after death at step {die_at}: {crasher.log.read_text()[-4000:]}"
@@ -130,13 +140,11 @@ def test_a_first_load_that_dies_at_any_step_is_completed_by_the_next_run(
     with serve(portal) as sandbox:
         status, steps = crasher.sync(sandbox.url, new_warehouse())
         assert status == 0, crasher.log.read_text()[-4000:]
-        for die_at in range(1, steps, steps // POINTS):
-            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(), die_at)
+        for number, die_at in enumerate(_spread(steps)):
+            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(), die_at, lost=number % 3 == 2)
 
 
-def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(
-    crasher: Crasher, new_warehouse: Copies
-) -> None:
+def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(crasher: Crasher, new_warehouse: Copies) -> None:
     portal = Portal(leads=LEADS, seed=7, clock=Clock.frozen("2026-11-21T12:00:00+03:00"))
     with serve(portal) as sandbox:
         before = new_warehouse()
@@ -145,5 +153,5 @@ def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(
         portal.live(create=30, edit=30, phone_add=10, phone_remove=20, stage=10, seed=8)
         status, steps = crasher.sync(sandbox.url, new_warehouse(before))
         assert status == 0, crasher.log.read_text()[-4000:]
-        for die_at in range(2, steps, steps // POINTS):
-            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(before), die_at)
+        for number, die_at in enumerate(_spread(steps)):
+            _die_and_heal(crasher, portal, sandbox.url, new_warehouse(before), die_at, lost=number % 3 == 2)

@@ -10,12 +10,13 @@ class Step:
 
     Attributes:
         name: "start", "extract", "normalize", "load" or "committed".
-        jobs_done: of the package that is being loaded.
+        jobs_done, jobs_left: of the package that is being loaded.
         committed: packages of this run that are in the warehouse.
     """
 
     name: str
     jobs_done: int = 0
+    jobs_left: int = 0
     committed: int = 0
 
 
@@ -28,13 +29,13 @@ def step_of(data: Path) -> Step:
     committed = len(list(folder.glob("load/loaded/*")))
     loading = list(folder.glob("load/normalized/*"))
     if loading:
-        begun = any(loading[0].glob("started_jobs/*")) or any(loading[0].glob("completed_jobs/*"))
-        return Step("load" if begun else "normalize", len(list(loading[0].glob("completed_jobs/*"))), committed)
+        new, begun, done = (len(list(loading[0].glob(f"{name}_jobs/*"))) for name in ("new", "started", "completed"))
+        return Step("load" if begun or done else "normalize", done, new + begun, committed)
     if any(folder.glob("load/new/*")) or any(folder.glob("normalize/extracted/*")):
-        return Step("normalize", 0, committed)
+        return Step("normalize", committed=committed)
     if any(path.parent.name != "extracted" for path in folder.glob("normalize/*/*")):
-        return Step("extract", 0, committed)
-    return Step("committed" if committed else "start", 0, committed)
+        return Step("extract", committed=committed)
+    return Step("committed" if committed else "start", committed=committed)
 
 
 def leftovers(data: Path) -> list[Path]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+
+from faults.command import Command
 from leadhouse.pace import Pause
 from leadhouse.sandbox.bitrix24 import Portal, serve
 from scene import Scene, small_portal
@@ -19,18 +21,24 @@ class Waits:
         self.limits: list[float] = []
         self.retries: list[float] = []
 
-    def for_limit(self, pause: Pause, seconds: float) -> None:
-        """Stand in for `Pause.for_limit`."""
-        if seconds > 0:
-            self.limits.append(seconds)
-            pause.throttled_s += seconds
-            self._portal.clock.advance(seconds)
+    def replace(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand in for both waits of `Pause`."""
 
-    def for_retry(self, _: Pause, seconds: float) -> None:
-        """Stand in for `Pause.for_retry`."""
-        if seconds > 0:
-            self.retries.append(seconds)
-            self._portal.clock.advance(seconds)
+        def for_limit(pause: Pause, seconds: float) -> None:
+            pause.throttled_s += self._pass(self.limits, seconds)
+
+        def for_retry(_: Pause, seconds: float) -> None:
+            self._pass(self.retries, seconds)
+
+        monkeypatch.setattr(Pause, "for_limit", for_limit)
+        monkeypatch.setattr(Pause, "for_retry", for_retry)
+
+    def _pass(self, told: list[float], seconds: float) -> float:
+        if seconds <= 0:
+            return 0.0
+        told.append(seconds)
+        self._portal.clock.advance(seconds)
+        return seconds
 
 
 @pytest.fixture
@@ -42,8 +50,7 @@ def portal() -> Portal:
 def waits(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Nobody really sleeps."""
     waits = Waits(portal)
-    monkeypatch.setattr(Pause, "for_limit", lambda pause, seconds: waits.for_limit(pause, seconds))
-    monkeypatch.setattr(Pause, "for_retry", lambda pause, seconds: waits.for_retry(pause, seconds))
+    waits.replace(monkeypatch)
     return waits
 
 
@@ -63,3 +70,10 @@ def own_logging() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Command]:
+    portal = small_portal(leads=60, seed=17)
+    with serve(portal) as served:
+        yield Command(portal, served.url, tmp_path)

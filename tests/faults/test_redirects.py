@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from faults.conftest import Waits
+
 from leadhouse.errors import ConfigurationError, CredentialsError, PortalFaultError
 from leadhouse.sandbox.bitrix24 import Portal, serve
 from scene import Scene, small_portal
@@ -52,9 +52,8 @@ def test_a_redirect_to_a_page_of_the_portal_is_no_answer(scene: Scene, to: str) 
     assert scene.portal.http_requests == 1
 
 
-def test_portals_that_point_at_each_other_are_left(
-    scene: Scene, renamed: tuple[Portal, str], waits: Waits
-) -> None:
+@pytest.mark.usefixtures("waits")
+def test_portals_that_point_at_each_other_are_left(scene: Scene, renamed: tuple[Portal, str]) -> None:
     new, url = renamed
     scene.portal.faults.add("redirect", times=None, to=_origin(url))
     new.faults.add("redirect", times=None, to=_origin(scene.url))

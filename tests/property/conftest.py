@@ -12,7 +12,7 @@ settings.register_profile(
     derandomize=True,
     print_blob=True,
     suppress_health_check=_QUIET,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    phases=(Phase.explicit, Phase.generate),
 )
 settings.register_profile(
     "deep",

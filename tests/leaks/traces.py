@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import oracle
 import pyarrow.parquet as pq
+
+import oracle
 
 _SERVER_LOGGERS = ("uvicorn", "asyncio")
 
@@ -100,6 +101,6 @@ def _behind(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def contacts(leads: Iterable[dict[str, Any]]) -> set[str]:
-    """Return the phones and e-mails of leads, as the portal has them; those too short to be told from numbers are out."""
+    """Return the phones and e-mails of leads as the portal has them, but those too short to be told from numbers."""
     values = {entry["VALUE"] for lead in leads for kind in ("PHONE", "EMAIL") for entry in lead.get(kind, ())}
     return {value for value in values if len(value) > 6}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from leadhouse.pace import Pause
 from leadhouse.sandbox.bitrix24 import Clock, Portal, serve
+from leaks.traces import Heard
 from scene import NOON, Scene
-from secrets.traces import Heard
 
 CODE = "h7q2zvonlyhere91"
 
@@ -67,7 +68,7 @@ def file_scene(portal: Portal, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults are repeated at once."""
     monkeypatch.setattr(Pause, "for_retry", lambda *_: None)
     monkeypatch.setattr(Pause, "for_limit", lambda pause, seconds: setattr(pause, "throttled_s", seconds))
