@@ -4,26 +4,18 @@ Nothing of the product's decoder is used here: rows are made in plain Python fro
 `crm.lead.get`), the portal's field metadata and the reviewed contract in `schemas/bitrix24/tables.toml`.
 """
 
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import phonenumbers
-import psycopg2
 
+from contents import Key, Row, Tables, actual, columns, contract, execute, query, report
 from leadhouse.sandbox.bitrix24 import Portal
 
-Row = dict[str, Any]
-Key = tuple[Any, ...]
-Tables = dict[str, dict[Key, Row]]
+__all__ = ["Key", "Row", "Tables", "actual", "assert_equal", "columns", "contract", "execute", "expected", "query"]
 
-CONTRACT_FILE = Path(__file__).parents[1] / "schemas" / "bitrix24" / "tables.toml"
 MULTIFIELD_TABLES = {
     "PHONE": "lead_phones",
     "EMAIL": "lead_emails",
@@ -45,13 +37,6 @@ ADDRESS_COLUMNS = (
 )
 # Columns that leadhouse adds and that say nothing about the portal.
 SERVICE_COLUMNS = frozenset({"synced_at", "deleted_at", "_fingerprint"})
-_SHOWN = 20
-
-
-@cache
-def contract() -> dict[str, Any]:
-    """Return the contract as it stands in the reviewed file: tables by name, with `key` and `columns`."""
-    return tomllib.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
 
 
 def _instant(text: str) -> datetime:
@@ -200,99 +185,6 @@ def _e164(text: str, region: str | None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if possible else None
 
 
-@contextmanager
-def reading(to: str) -> Iterator[Callable[[str], list[Row]]]:
-    """Open a warehouse named as `--to` names it and give the function that runs SQL on it; times come in UTC."""
-    if to.startswith("duckdb:"):
-        path = to.removeprefix("duckdb:").removeprefix("//")
-        with duckdb.connect(path, read_only=True) as file:
-            file.execute("SET TimeZone='UTC'")
-            yield lambda sql: file.sql(sql).to_arrow_table().to_pylist()
-        return
-    connection = psycopg2.connect(to, options="-c timezone=UTC")
-    try:
-        with connection, connection.cursor() as cursor:
-            yield lambda sql: _rows_of(cursor, sql)
-    finally:
-        connection.close()
-
-
-def _rows_of(cursor: Any, sql: str) -> list[Row]:
-    cursor.execute(sql)
-    names = [column.name for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def query(to: str, sql: str) -> list[Row]:
-    """Run one SELECT on a warehouse."""
-    with reading(to) as run:
-        return run(sql)
-
-
-def execute(to: str, sql: str) -> None:
-    """Change a warehouse behind leadhouse's back."""
-    if to.startswith("duckdb:"):
-        with duckdb.connect(to.removeprefix("duckdb:").removeprefix("//")) as file:
-            file.execute(sql)
-        return
-    connection = psycopg2.connect(to)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-    finally:
-        connection.close()
-
-
-def columns(to: str, dataset: str = "bitrix24") -> dict[str, dict[str, str]]:
-    """Return the database's own types of the columns, by table; dlt's tables and columns are left out."""
-    with reading(to) as run:
-        return _columns(run, dataset)
-
-
-def _columns(run: Callable[[str], list[Row]], dataset: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for row in run(
-        "SELECT table_name, column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns "  # noqa: S608 - a test's own names
-        f"WHERE table_schema = '{dataset}' ORDER BY table_name, ordinal_position",
-    ):
-        if row["table_name"].startswith("_dlt"):
-            continue
-        told = row["data_type"].lower()
-        if told == "numeric":
-            told = f"numeric({row['numeric_precision']},{row['numeric_scale']})"
-        found.setdefault(row["table_name"], {})[row["column_name"]] = told
-    return found
-
-
-def actual(to: str, dataset: str = "bitrix24") -> Tables:
-    """Return what a warehouse holds: the contract's tables, rows by key, all columns.
-
-    Raises:
-        AssertionError: a key is NULL or comes twice.
-    """
-    made: Tables = {}
-    problems: list[str] = []
-    with reading(to) as run:
-        present = _columns(run, dataset)
-        for name in contract().keys() & present.keys():
-            rows = run(f'SELECT * FROM "{dataset}"."{name}"')  # noqa: S608 - names of the contract
-            made[name] = _keyed(name, rows, problems)
-    assert not problems, _report("the warehouse breaks its keys", problems)
-    return made
-
-
-def _keyed(name: str, rows: list[Row], problems: list[str]) -> dict[Key, Row]:
-    keyed: dict[Key, Row] = {}
-    for row in rows:
-        key = tuple(row[column] for column in contract()[name]["key"])
-        if None in key:
-            problems.append(f"{name}: a row with a NULL in its key {key}")
-        if key in keyed:
-            problems.append(f"{name}{list(key)} is there more than once")
-        keyed[key] = row
-    return keyed
-
-
 def differences(wanted: Tables, held: Tables, *, ignoring_deleted: bool = True) -> list[str]:
     """Return what differs, a line each: rows that lack, rows too many, values that are others."""
     alive = {key[0] for key in wanted["leads"]}
@@ -361,9 +253,4 @@ def assert_equal(
     """
     wanted = expected(portal, addresses=addresses, region=region)
     lines = differences(wanted, actual(to, dataset), ignoring_deleted=ignoring_deleted)
-    assert not lines, _report("the warehouse differs from the portal", lines)
-
-
-def _report(headline: str, lines: list[str]) -> str:
-    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "\n".join([f"{headline} ({len(lines)}):", *lines[:_SHOWN], *more])
+    assert not lines, report("the warehouse differs from the portal", lines)

@@ -145,3 +145,8 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, call: int,
 def lose_disk(folder: Path) -> None:
     """Delete a working directory, as a new machine would find it."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Name the working files that hold anything."""
+    return [str(path) for path in folder.rglob("*") if path.is_file() and path.stat().st_size]

@@ -251,6 +251,7 @@ def _record_failure(run: _Run, pipeline: "Pipeline") -> None:
 
 
 def _account(run: _Run, client: Any) -> None:
+    run.summary.portal = client.portal
     run.summary.requests = client.traffic.requests
     run.summary.retries = client.traffic.retries
     run.summary.throttled_s = client.pause.throttled_s

@@ -44,6 +44,7 @@ _REFUSED = (
     "not a valid duckdb database",
     "version number",
     "cannot open file",
+    "could not read enough bytes",
     "no pg_hba.conf entry",
 )
 

@@ -20,7 +20,7 @@ from crash.working_files import leftovers
 from leadhouse.sandbox.bitrix24 import Clock, Portal, serve
 
 LEADS = 100
-POINTS = 14
+POINTS = 10
 
 
 class Crasher:

@@ -22,6 +22,14 @@ class Step:
 
 def step_of(data: Path) -> Step:
     """Return where the run with this DLT_DATA_DIR stands; one pipeline works there."""
+    while True:
+        try:
+            return _look(data)
+        except FileNotFoundError:  # a folder moved on while it was looked at
+            continue
+
+
+def _look(data: Path) -> Step:
     folders = list(data.glob("pipelines/*/*/"))
     if not folders:
         return Step("start")

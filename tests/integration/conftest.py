@@ -45,6 +45,13 @@ def duckdb_scene(portal: Portal, tmp_path: Path) -> Iterator[Scene]:
         yield Scene(portal, served.url, f"duckdb:{tmp_path / 'leads.duckdb'}")
 
 
+@pytest.fixture(params=["lead", "item"])
+def family_scene(duckdb_scene: Scene, request: pytest.FixtureRequest) -> Scene:
+    """A DuckDB file over both API families."""
+    duckdb_scene.api = request.param
+    return duckdb_scene
+
+
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults are repeated at once."""

@@ -185,27 +185,27 @@ def test_an_idle_run_costs_two_requests_at_most_and_writes_no_lead(both_scene: S
     assert both_scene.state()["cursor"] > cursor
 
 
-def test_what_the_overlap_brings_again_is_not_written_again(both_scene: Scene) -> None:
-    both_scene.sync()
-    both_scene.later().portal.live(create=5, edit=5, phone_add=5)
-    both_scene.sync()
-    written = both_scene.written_at()
-    both_scene.portal.clock.advance(20)
-    summary = both_scene.sync()
+def test_what_the_overlap_brings_again_is_not_written_again(scene: Scene) -> None:
+    scene.sync()
+    scene.later().portal.live(create=5, edit=5, phone_add=5)
+    scene.sync()
+    written = scene.written_at()
+    scene.portal.clock.advance(20)
+    summary = scene.sync()
     assert summary.requests <= 2
     assert (summary.leads_read, summary.leads_unchanged, summary.rows_written) == (15, 15, 0)
-    assert both_scene.written_at() == written
-    both_scene.check()
+    assert scene.written_at() == written
+    scene.check()
 
 
-def test_the_same_input_twice_writes_nothing_the_second_time(both_scene: Scene) -> None:
-    both_scene.sync()
-    written = both_scene.written_at()
-    summary = both_scene.sync(since="2000-01-01")
-    assert summary.leads_read == summary.leads_unchanged == len(both_scene.portal)
+def test_the_same_input_twice_writes_nothing_the_second_time(scene: Scene) -> None:
+    scene.sync()
+    written = scene.written_at()
+    summary = scene.sync(since="2000-01-01")
+    assert summary.leads_read == summary.leads_unchanged == len(scene.portal)
     assert summary.rows_written == 0
-    assert both_scene.written_at() == written
-    both_scene.check()
+    assert scene.written_at() == written
+    scene.check()
 
 
 def test_both_api_families_give_the_same_tables_to_the_last_value(scene: Scene) -> None:

@@ -11,12 +11,11 @@ from leadhouse.sandbox.bitrix24 import Portal
 from scene import Scene, in_small_packages, small_portal
 
 
-@pytest.fixture(params=["lead", "item"])
-def busy(duckdb_scene: Scene, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Scene:
+@pytest.fixture
+def busy(family_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A portal read in requests of two pages and packages of two pages."""
     in_small_packages(monkeypatch, leads=100, pages=2)
-    duckdb_scene.api = request.param
-    return duckdb_scene
+    return family_scene
 
 
 def before_page(scene: Scene, number: int, happens: Callable[[Portal], None]) -> list[int]:

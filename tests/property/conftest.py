@@ -16,7 +16,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "deep",
-    max_examples=150,
+    max_examples=40,
     stateful_step_count=25,
     deadline=None,
     print_blob=True,

@@ -86,7 +86,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
         """Remember every lead with its child rows as the portal shows it now, by version."""
         truth = oracle.expected(self.portal, addresses=self.scene.api == "lead")
         for lead_id, whole in _by_lead(truth).items():
-            self.shown.setdefault(lead_id, {})[_version(whole)] = whole
+            self.shown.setdefault(lead_id, {}).setdefault(_version(whole), whole)
 
     def some(self, pick: int) -> int | None:
         """Return the id of some lead, None where there are none."""
