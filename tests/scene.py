@@ -9,7 +9,6 @@ import pytest
 
 import oracle
 from leadhouse import state
-from leadhouse.bitrix24 import reader
 from leadhouse.bitrix24.walk import Walk
 from leadhouse.progress import Lines
 from leadhouse.sandbox.bitrix24 import Clock, Portal
@@ -121,8 +120,7 @@ def in_small_packages(monkeypatch: pytest.MonkeyPatch, leads: int = 100, pages: 
         return commands(walk, probe=probe)
 
     monkeypatch.setattr(Walk, "commands", few)
-    monkeypatch.setattr(reader, "BATCH_LEADS", leads)
-    monkeypatch.setattr("leadhouse.service.CHECKPOINT_LEADS", leads)
+    monkeypatch.setattr("leadhouse.service.PACKAGE_LEADS", leads)
 
 
 def crash_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, call: int, *, after: bool = False) -> None:

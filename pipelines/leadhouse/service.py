@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("leadhouse.sync")
 
-# Leads a load package: what a killed run reads again, and what bounds memory.
+# Leads that a killed run reads again at most: a load package, a lot that waits behind it, and one that is being read.
 CHECKPOINT_LEADS = 20_000
+_LOT_LEADS = 2_500  # a batch of 50 pages of 50
+_LOTS_AHEAD = 1
+PACKAGE_LEADS = CHECKPOINT_LEADS - (_LOTS_AHEAD + 1) * _LOT_LEADS
 # Seconds of reading after which a package ends before that: slow portals get smaller ones.
 CHECKPOINT_S = 10.0
 LOCK_TIMEOUT_S = 60.0
@@ -180,10 +183,10 @@ def _window(run: _Run, pipeline: "Pipeline", client: Any, cursor: Cursor) -> boo
     newest = None if rewrite else run.warehouse.newest_id(pipeline)
     run.warehouse.columns = len(reader.pages.fields.columns)
     unchanged = Unchanged(lambda ids: run.warehouse.versions(pipeline, ids), newest)
-    ahead = ReadAhead(reader.pieces, depth=2, cancel=client.pause.cancel)
+    ahead = ReadAhead(reader.pieces, depth=_LOTS_AHEAD, cancel=client.pause.cancel)
     try:
         nul = run.warehouse.target.kind != "postgres"
-        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=CHECKPOINT_LEADS, seconds=CHECKPOINT_S, nul=nul)
+        flow = LeadFlow(reader, iter(ahead), unchanged=unchanged, limit=PACKAGE_LEADS, seconds=CHECKPOINT_S, nul=nul)
         read_before = run.summary.leads_read
         while not flow.finished:
             _load(run, pipeline, client, flow, final=not reader.resumed)

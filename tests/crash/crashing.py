@@ -72,7 +72,7 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
     steps = Steps(request["die_at"])
     try:
         logs.configure()
-        reader.BATCH_LEADS = reader._FIRST_PAGES = 1  # every batch is a lot of its own
+        reader._FIRST_PAGES = 1  # the first lot is small
         _watch_all(steps)
         sync("bitrix24", requests_per_second=100_000, burst=100_000, **request["sync"])
         status = 0
@@ -86,7 +86,7 @@ def main() -> None:
     """Serve requests until stdin ends."""
     import leadhouse.service  # noqa: PLC0415
 
-    leadhouse.service.CHECKPOINT_LEADS = 60
+    leadhouse.service.PACKAGE_LEADS = 60
     import leadhouse.bitrix24.source  # noqa: PLC0415 - everything heavy is loaded once, here
 
     for line in sys.stdin:

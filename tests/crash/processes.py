@@ -20,7 +20,7 @@ _START_S = 60.0
 _LIMIT_ONE_PACKAGE = """
 import leadhouse.service
 from leadhouse.cli import main
-leadhouse.service.CHECKPOINT_LEADS = {leads}
+leadhouse.service.PACKAGE_LEADS = {leads}
 main()
 """
 

@@ -1,6 +1,5 @@
 """Reads a window of a portal: opens it with one request, then walks leads and stage history to their ends."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,8 +21,6 @@ from leadhouse.errors import LeadhouseError, OperatorError, PortalFaultError, Tr
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
-BATCH_LEADS = 5000
-BATCH_S = 2.0
 _FIRST_PAGES = 4
 _HISTORY_PAGES = 2
 
@@ -163,16 +160,13 @@ class WindowReader:
         return Piece({"leads": batch.leads, **batch.children}, window, len(rows), batch.misfits)
 
     def _gather(self, walk: Walk, rows: list[Any]) -> Iterator[tuple[list[Any], bool]]:
-        """Yield rows in lots of about BATCH_LEADS, smaller from slow portals; the last one is marked."""
+        """Yield the rows of each batch; the last ones are marked."""
         trouble = Trouble()
-        began = time.monotonic()
         while not walk.done:
-            if len(rows) >= BATCH_LEADS or (rows and time.monotonic() - began >= BATCH_S):
+            if rows:
                 yield rows, False
-                rows, began = [], time.monotonic()
-            found, problem = walk.take(self._client.batch(walk.commands(probe=False), halt=True))
-            rows = [*rows, *found] if rows else found
-            if found:
+            rows, problem = walk.take(self._client.batch(walk.commands(probe=False), halt=True))
+            if rows:
                 trouble = Trouble()
             if problem is not None:
                 self._client.stalled(problem, trouble)

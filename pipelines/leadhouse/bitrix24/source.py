@@ -37,7 +37,7 @@ from leadhouse.unchanged import Unchanged
 SECTION = "bitrix24"
 DICTIONARIES = ("lead_fields", "lead_field_options", "statuses", "users", "currencies")
 # Rows of stage history that weigh as much as a lead when a package is filled.
-_NARROW = 5
+NARROW = 5
 LEAD_TABLES = frozenset((ROOT, *CHILDREN))
 _KEPT = frozenset({"lead_field_options"})  # rows that the portal dropped stay: leads still point to them
 
@@ -49,7 +49,7 @@ class LeadFlow:
         reader: the window's reader.
         pieces: what it reads, maybe from a thread of its own.
         unchanged: leaves out leads that the warehouse has already; None writes all.
-        limit: leads after which a package ends and is committed; None: all in one.
+        limit: leads that a package holds at most before it is committed, but always one lot; None: all in one.
         seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
     """
@@ -80,11 +80,12 @@ class LeadFlow:
     def package(self) -> Iterator[dict[str, pa.Table]]:
         """Yield tables until the package is full or the window is read; the cursor follows."""
         self.packaged = False
-        in_package, began = 0, time.monotonic()
+        in_package, largest, began = 0, 0, time.monotonic()
         for piece in self._pieces:
             self.leads_read += piece.leads
             self.misfits += piece.misfits
-            in_package += piece.leads or sum(table.num_rows for table in piece.tables.values()) // _NARROW
+            weight = piece.leads or sum(table.num_rows for table in piece.tables.values()) // NARROW
+            in_package, largest = in_package + weight, max(largest, weight)
             self._follow(piece)
             fresh = self._unchanged.filter(piece.tables, self.reader.upper) if self._unchanged else piece.tables
             if self._without_nul:
@@ -93,7 +94,7 @@ class LeadFlow:
             if fresh:
                 self.rows_written += sum(int(table.num_rows) for name, table in fresh.items() if name in LEAD_TABLES)
                 yield fresh
-            full = self._limit is not None and in_package >= self._limit
+            full = self._limit is not None and in_package + largest > self._limit
             if not piece.window.done and (full or time.monotonic() - began >= self._seconds):
                 break
         else:
