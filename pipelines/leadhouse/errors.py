@@ -15,6 +15,10 @@
     │   ├── PermissionDeniedError       rights or scope missing
     │   ├── PortalBlockedError          the vendor blocked the account or the plan has no REST
     │   ├── PortalMethodError           the portal does not know a method, or refuses its parameters
+    │   ├── LeadNotFoundError           the portal has no such lead
+    │   ├── LeadIdError                 the portal does not take an id as one of a lead
+    │   ├── GuardError                  more leads vanished than can be believed; nothing was changed
+    │   ├── SightLostError              leads went out of sight while a window was read; it will be read again
     │   ├── StateError                  the stored state is damaged, from the future, or impossible
     │   └── WarehouseRefusedError       the destination refuses us: password, rights, damaged file
     ├── InternalError               a fault of leadhouse itself, exit 1
@@ -110,6 +114,22 @@ class PortalBlockedError(OperatorError):
 
 class PortalMethodError(OperatorError):
     """The portal does not know a method or refuses its parameters."""
+
+
+class LeadNotFoundError(OperatorError):
+    """The portal has no such lead."""
+
+
+class LeadIdError(OperatorError):
+    """The portal does not take an id as one of a lead."""
+
+
+class GuardError(OperatorError):
+    """More leads vanished than can be believed; nothing was changed."""
+
+
+class SightLostError(OperatorError):
+    """Leads went out of sight while a window was read: what was read of it proves nothing, it is to be read again."""
 
 
 class StateError(OperatorError):

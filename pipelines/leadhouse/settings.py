@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,19 +16,79 @@ from leadhouse.files import checkout, in_checkout
 
 SOURCES = ("bitrix24",)
 DEFAULT_TO = "duckdb:leadhouse.duckdb"
+APPLICATION = ("client_id", "client_secret", "refresh_token")
+ACCESS = ("webhook_url", *APPLICATION, "oauth_server")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
 
 
 @dataclass(frozen=True, slots=True)
-class PortalSettings:
-    """How to reach and read one portal; `webhook_url` is a secret and stays out of `repr`."""
+class Application:
+    """An OAuth application's access to a portal.
 
-    webhook_url: str = field(repr=False)
+    Attributes:
+        client_id, client_secret: the application, as the portal shows it.
+        refresh_token: what its authorisation gave; each renewal replaces it, the one in force lies in a file.
+        oauth_server: address of the OAuth server; None: the one that the last renewal told, else the vendor's.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    oauth_server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """How to reach and read one portal; the secrets among it stay out of `repr`."""
+
+    webhook_url: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    oauth_server: str | None = None
     api: str = "lead"
     overlap: timedelta = timedelta(minutes=5)
     phone_region: str | None = None
     requests_per_second: float = 2.0
     burst: float = 50.0
+
+    @property
+    def access(self) -> str | Application:
+        """A webhook's URL, or an application."""
+        return portal_access({name: getattr(self, name) for name in ACCESS})
+
+
+def portal_access(told: Mapping[str, str | None], section: str = "sources.bitrix24") -> str | Application:
+    """Return the webhook's URL, or the application where its three settings are there instead.
+
+    Args:
+        told: values by the names in ACCESS.
+        section: of the configuration, for the message.
+
+    Raises:
+        ConfigurationError: neither is there, or both, or an application in part.
+    """
+    webhook = told.get("webhook_url")
+    application = {name: value for name in APPLICATION if (value := told.get(name))}
+    if webhook and application:
+        raise ConfigurationError(
+            f"webhook_url and {next(iter(application))} are both set for [{section}]; keep the one or the other"
+        )
+    if webhook:
+        return webhook
+    if len(application) == len(APPLICATION):
+        return Application(**application, oauth_server=told.get("oauth_server"))
+    prefix = f"{section.replace('.', '__').upper()}__"
+    if application:
+        missing = [name for name in APPLICATION if name not in application]
+        raise ConfigurationError(
+            f"the application's access lacks {' and '.join(missing)}; set {prefix}{missing[0].upper()}, or "
+            f"{missing[0]} under [{section}] in .dlt/secrets.toml"
+        )
+    raise ConfigurationError(
+        f"no webhook URL; set {prefix}WEBHOOK_URL, or webhook_url under [{section}] in .dlt/secrets.toml; "
+        f"for an application {', '.join(APPLICATION)}"
+    )
 
 
 def portal_settings(source: str, portal: str | None, given: dict[str, Any]) -> PortalSettings:
@@ -45,13 +106,9 @@ def portal_settings(source: str, portal: str | None, given: dict[str, Any]) -> P
     def setting(name: str, default: Any = None, *, secret: bool = False) -> Any:
         return given[name] if given.get(name) is not None else configured(source, portal, name, default, secret=secret)
 
-    webhook = setting("webhook_url", secret=True)
-    if not webhook:
-        section = f"sources.{source}.{portal}" if portal else f"sources.{source}"
-        raise ConfigurationError(
-            f"no webhook URL; set {section.replace('.', '__').upper()}__WEBHOOK_URL, or webhook_url under [{section}] "
-            "in .dlt/secrets.toml"
-        )
+    chosen = {name: setting(name, secret=name != "oauth_server") for name in _chosen(given)}
+    access = {name: str(value) for name, value in chosen.items() if value}
+    portal_access(access, f"sources.{source}.{portal}" if portal else f"sources.{source}")
     api = str(setting("api", "lead"))
     if api not in ("lead", "item"):
         raise ConfigurationError(f"api is {api!r}; it is lead or item")
@@ -59,13 +116,26 @@ def portal_settings(source: str, portal: str | None, given: dict[str, Any]) -> P
     if region is not None and not re.fullmatch(r"[A-Za-z]{2}", str(region)):
         raise ConfigurationError(f"phone_region is {region!r}; it is a country's two letters, for example KZ")
     return PortalSettings(
-        webhook_url=str(webhook),
+        webhook_url=access.get("webhook_url"),
+        client_id=access.get("client_id"),
+        client_secret=access.get("client_secret"),
+        refresh_token=access.get("refresh_token"),
+        oauth_server=access.get("oauth_server"),
         api=api,
         overlap=timedelta(minutes=_number("overlap_minutes", setting("overlap_minutes", 5.0))),
         phone_region=str(region).upper() if region else None,
         requests_per_second=_number("requests_per_second", setting("requests_per_second", 2.0), above=0.0),
         burst=_number("burst", setting("burst", 50.0), above=0.0),
     )
+
+
+def _chosen(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the settings of access to look for: a flag of one way in puts the other way's configuration aside."""
+    if given.get("webhook_url") and not any(given.get(name) for name in APPLICATION):
+        return ("webhook_url",)
+    if any(given.get(name) for name in APPLICATION) and not given.get("webhook_url"):
+        return (*APPLICATION, "oauth_server")
+    return ACCESS
 
 
 def configured(source: str, portal: str | None, name: str, default: Any = None, *, secret: bool = False) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from leadhouse.bitrix24.client import MAX_COMMANDS, Command, Limits, Trouble
-from leadhouse.errors import PortalBusyError, PortalFaultError, PortalMethodError
+from leadhouse.errors import LeadNotFoundError, PortalBusyError, PortalFaultError
 from leadhouse.transport import Answer
 from unit.scripted import JSON_TYPE, URL, batch_result, result, scripted
 
@@ -46,7 +46,7 @@ def test_an_error_of_a_command_is_one_of_its_method(told: Any, as_list: bool) ->
     client, _, _ = scripted(batch_result({"b": 1}, [told] if as_list else {"a": told}))
     found = client.batch(COMMANDS, halt=False)
     assert list(found.results) == ["b"]
-    assert isinstance(found.errors["a"], PortalMethodError)
+    assert isinstance(found.errors["a"], LeadNotFoundError)
     assert found.errors["a"].method == "crm.lead.list"
 
 

@@ -8,6 +8,8 @@ from leadhouse.bitrix24.codes import CODES, error_for
 from leadhouse.errors import (
     CredentialsError,
     LeadhouseError,
+    LeadIdError,
+    LeadNotFoundError,
     OperatorError,
     PermissionDeniedError,
     PortalBlockedError,
@@ -42,7 +44,7 @@ SYSTEM: list[tuple[int, str, str, type[LeadhouseError]]] = [
     (401, "METHOD_CONFIRM_WAITING", "Waiting for confirmation", PermissionDeniedError),
     (400, "WRONG_ENCODING", "Wrong request encoding", PortalMethodError),
     (400, "INVALID_ARG_VALUE", "Invalid filter: field 'X' is not allowed in filter", PortalMethodError),
-    (400, "NOT_FOUND", "Element not found", PortalMethodError),
+    (400, "NOT_FOUND", "Element not found", LeadNotFoundError),
     (400, "ENTITY_TYPE_NOT_SUPPORTED", "Entity type is not supported", PortalMethodError),
     (403, "allowed_only_intranet_user", "Only for intranet users", PermissionDeniedError),
     (401, "APPLICATION_NOT_FOUND", "Application not found", CredentialsError),
@@ -100,9 +102,9 @@ def test_access_denied_to_an_item_is_a_matter_of_rights_not_of_the_plan() -> Non
         ("Access denied.", PermissionDeniedError),
         ("Access denied", PermissionDeniedError),
         ("ACCESS DENIED!", PermissionDeniedError),
-        ("Not found", PortalMethodError),
-        ("Lead is not found.", PortalMethodError),
-        ("ID is not defined or invalid.", PortalMethodError),
+        ("Not found", LeadNotFoundError),
+        ("Lead is not found.", LeadNotFoundError),
+        ("ID is not defined or invalid.", LeadIdError),
         ("Too many requests", PortalBusyError),
     ],
 )
@@ -126,3 +128,16 @@ def test_what_nobody_documented_is_told_by_its_status(
 
 def test_a_missing_parameter_has_a_number_for_a_code() -> None:
     assert type(told(100, "Could not find value for parameter {entityTypeId}", 400)) is PortalMethodError
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_an_operator_of_an_application_is_told_nothing_of_webhooks(code: str) -> None:
+    error = error_for(code, "", 403, portal="acme.bitrix24.com", method="crm.lead.list", application=True)
+    assert type(error) is CODES[code].error
+    assert "webhook" not in str(error)
+
+
+def test_an_application_without_the_right_to_read_leads_is_told_by_description_too() -> None:
+    error = error_for("", "Access denied.", 400, portal="acme.bitrix24.com", method="crm.lead.list", application=True)
+    assert isinstance(error, PermissionDeniedError)
+    assert str(error).endswith("let an administrator authorise it again")

@@ -12,7 +12,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from leadhouse import files, settings
 from leadhouse.errors import ConfigurationError
-from leadhouse.settings import data_dir, dataset_name, destination_url, known_source, portal_settings
+from leadhouse.settings import Application, data_dir, dataset_name, destination_url, known_source, portal_settings
 
 URL = "https://acme.bitrix24.com/rest/1/{}/".format
 FLAG, ENV, TOML = URL("fromaflag"), URL("fromtheenvironment"), URL("fromafile")
@@ -83,6 +83,66 @@ def test_a_missing_webhook_names_where_to_put_it() -> None:
 
 def test_the_webhook_is_not_in_the_settings_repr() -> None:
     assert "fromaflag" not in repr(portal_settings("bitrix24", None, {"webhook_url": FLAG}))
+
+
+APPLICATION = {"client_id": "local.app", "client_secret": "key-of-it", "refresh_token": "refresh-of-it"}
+
+
+def test_an_application_stands_in_for_a_webhook(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(
+        "secrets.toml", "[sources.bitrix24]\n" + "".join(f'{name} = "{text}"\n' for name, text in APPLICATION.items())
+    )
+    monkeypatch.setenv("SOURCES__BITRIX24__REFRESH_TOKEN", "refresh-of-the-environment")
+    monkeypatch.setenv("SOURCES__BITRIX24__OAUTH_SERVER", "https://oauth.example.com")
+    told = portal_settings("bitrix24", None, {})
+    assert told.access == Application(
+        "local.app", "key-of-it", "refresh-of-the-environment", "https://oauth.example.com"
+    )
+    for secret in ("key-of-it", "refresh-of-the-environment"):
+        assert secret not in f"{told!r} {told.access!r}"
+
+
+def test_a_named_portal_has_an_application_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in APPLICATION.items():
+        monkeypatch.setenv(f"SOURCES__BITRIX24__{name.upper()}", text)
+    with pytest.raises(ConfigurationError, match="set SOURCES__BITRIX24__ACME__WEBHOOK_URL"):
+        portal_settings("bitrix24", "acme", {})
+    for name, text in APPLICATION.items():
+        monkeypatch.setenv(f"SOURCES__BITRIX24__ACME__{name.upper()}", f"{text}-acme")
+    assert portal_settings("bitrix24", "acme", {}).client_secret == "key-of-it-acme"
+
+
+@pytest.mark.parametrize("name", APPLICATION)
+def test_a_webhook_beside_any_of_an_applications_settings_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", ENV)
+    monkeypatch.setenv(f"SOURCES__BITRIX24__{name.upper()}", APPLICATION[name])
+    with pytest.raises(
+        ConfigurationError, match=f"webhook_url and {name} are both set for .sources.bitrix24."
+    ) as caught:
+        portal_settings("bitrix24", None, {})
+    assert "fromtheenvironment" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="are both set"):
+        portal_settings("bitrix24", None, {"webhook_url": FLAG, name: APPLICATION[name]})
+
+
+def test_a_flag_of_one_way_in_puts_the_other_ways_configuration_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in APPLICATION.items():
+        monkeypatch.setenv(f"SOURCES__BITRIX24__{name.upper()}", text)
+    assert portal_settings("bitrix24", None, {"webhook_url": FLAG}).access == FLAG
+    monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", ENV)
+    told = portal_settings("bitrix24", None, {"refresh_token": "refresh-of-a-flag"})
+    assert told.access == Application("local.app", "key-of-it", "refresh-of-a-flag")
+
+
+@pytest.mark.parametrize("name", APPLICATION)
+def test_an_application_in_part_is_told_what_it_lacks(name: str) -> None:
+    given = {key: value for key, value in APPLICATION.items() if key != name}
+    with pytest.raises(
+        ConfigurationError, match=f"lacks {name}; set SOURCES__BITRIX24__{name.upper()}, or {name} under"
+    ):
+        portal_settings("bitrix24", None, given)
 
 
 @pytest.mark.parametrize(

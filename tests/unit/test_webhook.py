@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadhouse import redact as redacting
-from leadhouse.bitrix24.client import Bitrix24Client, Command, checked_webhook
+from leadhouse.bitrix24.access import checked_webhook
+from leadhouse.bitrix24.client import Bitrix24Client, Command
 from leadhouse.errors import ConfigurationError
 from leadhouse.redact import redact
 from unit.fuzz import QUICK

@@ -8,15 +8,17 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 import msgspec
 import structlog
 
+from leadhouse.bitrix24.access import Access, Webhook
 from leadhouse.bitrix24.codes import error_for
+from leadhouse.bitrix24.oauth import Grant
 from leadhouse.errors import (
     ConfigurationError,
     CredentialsError,
@@ -27,12 +29,13 @@ from leadhouse.errors import (
     TransientError,
 )
 from leadhouse.pace import LeakyBucket, OperatingBudget, Pause
-from leadhouse.redact import register_secrets
+from leadhouse.settings import Application
 from leadhouse.transport import Answer, Transport
 
 MAX_COMMANDS = 50
 PAGE_ROWS = 50
 MAX_REDIRECTS = 3
+_EXPIRED = ("EXPIRED_TOKEN", "INVALID_TOKEN")
 
 T = TypeVar("T")
 
@@ -54,12 +57,13 @@ class Command:
 
 @dataclass(slots=True)
 class Batch:
-    """A batch's answer, by command key. A command in neither map was not executed."""
+    """A batch's answer, by command key. A command in neither of the first two was not executed."""
 
     results: dict[str, msgspec.Raw]
     errors: dict[str, LeadhouseError]
     nexts: dict[str, Any]
     started_at: datetime | None
+    totals: dict[str, Any] = field(default_factory=dict)
 
 
 class _Envelope(msgspec.Struct):
@@ -73,6 +77,7 @@ class _BatchResult(msgspec.Struct):
     result: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.field(default_factory=dict)
     result_error: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
     result_next: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
+    result_total: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
     result_time: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
 
 
@@ -111,35 +116,42 @@ class Trouble:
 
 
 class Bitrix24Client:
-    """A portal behind an inbound webhook.
+    """A portal behind an inbound webhook or an application's access.
 
     Args:
-        webhook_url: `https://{portal}/rest/{user}/{code}/`; plain http on loopback only. It is a secret.
+        access: a webhook's URL, `https://{portal}/rest/{user}/{code}/`, which is a secret; or an application.
         limits: the vendor's limits.
         pause: where waiting happens; tests bring their own.
         transport: the HTTP client.
 
     Raises:
-        ConfigurationError: the URL is not a webhook's.
+        ConfigurationError: the URL is not a webhook's, or would send secrets in the open.
+        StateError: the application's token file is damaged.
     """
 
     def __init__(
         self,
-        webhook_url: str,
+        access: str | Application,
         *,
         limits: Limits | None = None,
         pause: Pause | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._base = checked_webhook(webhook_url)
-        self.portal = _host(self._base)
         self._limits = limits or Limits()
         self.pause = pause or Pause()
         self._bucket = LeakyBucket(self._limits.drain, self._limits.burst, self.pause.monotonic)
         self._budget = OperatingBudget(self._limits.operating_s)
         self._transport = transport or Transport()
+        self._access: Access = (
+            Webhook(access) if isinstance(access, str) else Grant(access, self._transport, self.pause)
+        )
         self._clock_ahead = 0.0
         self.traffic = Traffic()
+
+    @property
+    def portal(self) -> str:
+        """The portal's host."""
+        return self._access.portal
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> msgspec.Raw:
         """Call one method with JSON parameters and return its `result`.
@@ -174,11 +186,17 @@ class Bitrix24Client:
         for key, told in _by_key(body.result_error, keys).items():
             code, text = (told.get("error"), told.get("error_description")) if isinstance(told, dict) else ("", told)
             method = commands[key].method if key in commands else "batch"
-            errors[key] = error_for(code, text, 200, portal=self.portal, method=method)
+            errors[key] = self._error(code, text, 200, method)
         for key, told in _by_key(body.result_time, keys).items():
             if key in commands:
                 self._note_operating(commands[key].method, told)
-        return Batch(_by_key(body.result, keys), errors, _by_key(body.result_next, keys), portal_time(told_time))
+        return Batch(
+            results=_by_key(body.result, keys),
+            errors=errors,
+            nexts=_by_key(body.result_next, keys),
+            started_at=portal_time(told_time),
+            totals=_by_key(body.result_total, keys),
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -191,20 +209,25 @@ class Bitrix24Client:
 
     def _send(self, method: str, payload: Mapping[str, Any]) -> tuple[msgspec.Raw, Any]:
         """Return `result` and `time` of the answer."""
-        body = msgspec.json.encode(payload)
-        trouble = Trouble()
+        trouble, renewed = Trouble(), False
         while True:
             self.pause.for_limit(self._budget.wait(self._portal_now()))
             self.pause.for_limit(self._bucket.take())
             if self.pause.cancelled:
                 raise TransientError("the run was cancelled", portal=self.portal, method=method)
+            ticket = self._access.ticket()
             self.traffic.requests += 1
-            problem: TransientError
+            problem: LeadhouseError
             try:
-                return self._attempt(method, body)
-            except TransientError as error:
+                return self._attempt(method, msgspec.json.encode({**payload, **ticket}))
+            except (TransientError, CredentialsError) as error:
                 problem = error
-            self._wait_out(problem, trouble)
+            if isinstance(problem, TransientError):
+                self._wait_out(problem, trouble)
+            elif not renewed and problem.code.upper() in _EXPIRED and self._access.renew(ticket):
+                renewed = True
+            else:
+                raise problem
             self.traffic.retries += 1
 
     def _wait_out(self, problem: TransientError, trouble: Trouble) -> None:
@@ -232,9 +255,7 @@ class Bitrix24Client:
         if envelope is None:
             raise self._unreadable(method, answer)
         if envelope.error is not msgspec.UNSET:
-            error = error_for(
-                envelope.error, envelope.error_description, answer.status, portal=self.portal, method=method
-            )
+            error = self._error(envelope.error, envelope.error_description, answer.status, method)
             if isinstance(error, PortalBusyError):
                 error.retry_after = _retry_after(envelope.time)
             raise error
@@ -246,35 +267,30 @@ class Bitrix24Client:
             self._clock_ahead = now.timestamp() - time.time()
         return envelope.result, envelope.time
 
+    def _error(self, code: Any, description: Any, status: int, method: str) -> LeadhouseError:
+        application = self._access.application
+        return error_for(code, description, status, portal=self.portal, method=method, application=application)
+
     def _unreadable(self, method: str, answer: Answer) -> LeadhouseError:
         kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
         shape = f"HTTP {answer.status}, {kind}, {len(answer.body)} bytes"
         if 400 <= answer.status < 500 and answer.status not in (408, 425, 429):
             return ConfigurationError(
-                f"this is not a Bitrix24 REST address ({shape}); check webhook_url", portal=self.portal, method=method
+                f"this is not a Bitrix24 REST address ({shape}); {self._access.cure}",
+                portal=self.portal,
+                method=method,
             )
         return PortalFaultError(f"the answer is not the API's ({shape})", portal=self.portal, method=method)
 
     def _post(self, method: str, body: bytes) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._transport.post_json(f"{self._base}{method}.json", body, portal=self.portal, method=method)
+            answer = self._transport.post_json(
+                f"{self._access.base}{method}.json", body, portal=self.portal, method=method
+            )
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
-            self._follow(answer.headers.get("Location", ""), method)
+            self._access.follow(answer.headers.get("Location", ""), method)
         raise PortalFaultError("too many redirects", portal=self.portal, method=method)
-
-    def _follow(self, location: str, method: str) -> None:
-        """A renamed portal answers with a redirect to its new host; the POST is sent there again, path unchanged."""
-        to, old = _split(location), urlsplit(self._base)
-        if not to.netloc or to.netloc == old.netloc:
-            raise CredentialsError(
-                "the portal redirects to a page of its own instead of answering; check webhook_url",
-                portal=self.portal,
-                method=method,
-            )
-        self._base = checked_webhook(urlunsplit((to.scheme, to.netloc, old.path, "", "")))
-        log.warning("the portal was renamed: update webhook_url", old_host=self.portal, new_host=_host(self._base))
-        self.portal = _host(self._base)
 
     def _note_operating(self, method: str, told: Any) -> None:
         if isinstance(told, dict) and isinstance(told.get("operating"), int | float):
@@ -284,44 +300,6 @@ class Bitrix24Client:
 
     def _portal_now(self) -> float:
         return time.time() + self._clock_ahead
-
-
-def checked_webhook(url: str) -> str:
-    """Return `url` with one slash at its end, and register its code as a secret.
-
-    Raises:
-        ConfigurationError: not `https://{portal}/rest/{user}/{code}/`, or plain http off loopback.
-    """
-    parts = _split(url.strip())
-    path = [part for part in parts.path.split("/") if part]
-    at = path.index("rest") if "rest" in path else len(path)
-    if path[at + 1 : at + 2] == ["api"]:
-        del path[at + 1]  # the address of REST v3, which knows no leads
-    path = path[: at + 3]  # the portal's page shows the address with a method behind it
-    user = path[at + 1 : at + 2]
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(path) < at + 3 or not user[0].isdigit():
-        raise ConfigurationError(
-            "webhook_url is not a webhook's address; it looks like https://your-portal.bitrix24.com/rest/1/code/ "
-            "(set SOURCES__BITRIX24__WEBHOOK_URL or webhook_url under [sources.bitrix24] in .dlt/secrets.toml)"
-        )
-    register_secrets([path[-1]])
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigurationError(
-            "plain http would send the webhook's secret in the open; use https in webhook_url", portal=_host(url)
-        )
-    return urlunsplit((parts.scheme, parts.netloc, "/" + "/".join(path) + "/", "", ""))
-
-
-def _split(url: str) -> SplitResult:
-    """Return the parts of `url`, empty ones where it cannot be read."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 # Any escape of JSON; a pair of surrogates counts as one. Half a pair is text that PHP cut through.

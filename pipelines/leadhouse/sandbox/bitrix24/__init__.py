@@ -13,10 +13,15 @@ In process::
         portal.before_command.append(lambda method, params, portal: ...)   # life between two pages
         portal.leads()                           # the truth, as crm.lead.get answers it
 
+        leadhouse.sync(..., **portal.oauth.authorise(), oauth_server=sandbox.oauth_server)   # an application's access
+        portal.oauth.expire()                    # its access tokens end now instead of in an hour of the portal's time
+
 ``serve(portal, tls=True)`` speaks https; ``sandbox.certificate`` is the PEM file to trust. ``sandbox.control`` is the
 base URL of the control surface, for sandboxes in another process: POST JSON to ``life``, ``faults``, ``clock``,
-``quirks``, GET ``stats`` and ``truth`` (see ``control``). ``run`` serves until SIGINT or SIGTERM and prints the webhook
-URL first.
+``quirks``, ``oauth``, GET ``stats`` and ``truth`` (see ``control``). ``run`` serves until SIGINT or SIGTERM and prints
+the webhook URL first.
+
+The portal is its own OAuth server: ``/oauth/token/`` renews tokens, and faults strike it by the name ``oauth.token``.
 
 A hook runs in the server's thread: it may change the portal, it must not call it over HTTP.
 """
@@ -26,6 +31,7 @@ from leadhouse.sandbox.faults import KINDS, Fault, Faults
 from leadhouse.sandbox.throttle import Limits
 
 from .life import Changes
+from .oauth import OAuthServer
 from .portal import Portal
 from .quirks import Quirks
 from .sandbox import Sandbox, run, serve
@@ -38,6 +44,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Limits",
+    "OAuthServer",
     "Portal",
     "Quirks",
     "Sandbox",

@@ -18,6 +18,7 @@ from . import errors, php
 from .control import Control
 from .dispatch import Dispatcher, method_name
 from .errors import Refusal
+from .oauth import METHOD as TOKEN_METHOD
 from .store import encode
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 JSON = b"application/json; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
+_BEARER = b"bearer "
 _WEBHOOK = re.compile(r"^/rest/(\d+)/([^/]+)/(.+)$")
 _PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 
@@ -77,8 +79,10 @@ class PortalApp:
         portal = self._portal
         path: str = scope["path"]
         webhook = _WEBHOOK.match(path)
-        method = method_name(webhook[3] if webhook else path.rpartition("/rest/")[2])
-        portal.http_requests += 1
+        for_tokens = path.rstrip("/") == "/oauth/token"
+        method = TOKEN_METHOD if for_tokens else method_name(webhook[3] if webhook else path.rpartition("/rest/")[2])
+        if not for_tokens:
+            portal.http_requests += 1
         if portal.latency:
             await asyncio.sleep(portal.latency)
         fault = portal.faults.take(("request",), method)
@@ -87,7 +91,7 @@ class PortalApp:
         began = time.perf_counter()
         reply = _refused(fault, scope, method) if fault else None
         if reply is None:
-            reply = self._answer(scope, webhook, method, body)
+            reply = self._tokens(scope, body) if for_tokens else self._answer(scope, webhook, method, body)
             spoiled = portal.faults.take(("body",), method)
             if spoiled is not None:
                 _spoil(reply, spoiled)
@@ -95,22 +99,47 @@ class PortalApp:
         return reply
 
     def _answer(self, scope: Scope, webhook: re.Match[str] | None, method: str, body: bytes) -> Reply:
+        params = _parameters(scope, body)
         try:
-            self._admit(scope, webhook)
-            return Reply(200, encode(self._dispatcher.call(method, _parameters(scope, body))))
+            self._admit(scope, webhook, _token(scope, params))
+            return Reply(200, encode(self._dispatcher.call(method, params)))
         except Refusal as refusal:
             return Reply(refusal.status, encode(refusal.body))
 
-    def _admit(self, scope: Scope, webhook: re.Match[str] | None) -> None:
+    def _tokens(self, scope: Scope, body: bytes) -> Reply:
+        fault = self._portal.faults.take(("command",), TOKEN_METHOD)
+        try:
+            if fault is not None:
+                raise errors.told_by(fault)
+            return Reply(200, encode(self._portal.oauth.renewed(_parameters(scope, body), _origin(scope))))
+        except Refusal as refusal:
+            return Reply(refusal.status, encode(refusal.body))
+
+    def _admit(self, scope: Scope, webhook: re.Match[str] | None, token: str) -> None:
         portal = self._portal
         if portal.limits and not portal.bucket.admit(portal.limits):
             raise errors.rate_limited()
         if portal.quirks.https_required and scope["scheme"] != "https":
             raise Refusal(400, "INVALID_REQUEST", "Https required")
         if not webhook:
-            raise Refusal(401, "NO_AUTH_FOUND", "Wrong authorization data")
+            portal.oauth.admit(token)
+            return
         if (webhook[1], webhook[2]) != (str(portal.user_id), portal.code) or portal.quirks.webhook_expired:
             raise Refusal(401, "INVALID_CREDENTIALS", "Invalid request credentials")
+
+
+def _token(scope: Scope, params: php.Params) -> str:
+    """Take the access token of a request out of its parameters, or out of its headers."""
+    sent = [params.pop(name, None) for name in ("auth", "access_token")]
+    bearer = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    if bearer.lower().startswith(_BEARER):
+        sent.append(bearer[len(_BEARER) :].decode(errors="replace"))
+    return next((token for token in sent if isinstance(token, str)), "")
+
+
+def _origin(scope: Scope) -> str:
+    host: bytes = next(value for name, value in scope["headers"] if name == b"host")
+    return f"{scope['scheme']}://{host.decode()}"
 
 
 async def _read(receive: Receive) -> bytes:

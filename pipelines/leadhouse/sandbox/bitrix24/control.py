@@ -7,6 +7,8 @@
 - ``POST clock`` with ``{"set": "2026-11-21T12:00:00+03:00"}``, ``{"advance": 3600}`` or ``{"freeze": true}`` returns
   the portal's time.
 - ``POST quirks`` with ``{"total_cap": 5000}`` sets switches (see ``Quirks``) and returns all.
+- ``POST oauth`` with ``{"authorise": true}`` returns ``client_id``, ``client_secret`` and a new ``refresh_token``;
+  ``{"expire": true}`` ends all access tokens, ``{"revoke": true}`` all refresh tokens.
 - ``GET stats``: HTTP requests, commands by method, seconds the portal was busy, CPU seconds of its process.
 - ``GET truth``: all readable leads, stage history and dictionaries.
 """
@@ -37,6 +39,7 @@ class Control:
             "faults": self._faults,
             "clock": self._clock,
             "quirks": self._quirks,
+            "oauth": self._oauth,
             "stats": self._stats,
             "truth": self._truth,
         }
@@ -81,6 +84,16 @@ class Control:
         for name, value in wanted.items():
             setattr(self._portal.quirks, name, tuple(value) if isinstance(value, list) else value)
         return dataclasses.asdict(self._portal.quirks)
+
+    def _oauth(self, wanted: dict[str, Any]) -> Any:
+        oauth = self._portal.oauth
+        if wanted.get("expire"):
+            oauth.expire()
+        if wanted.get("revoke"):
+            oauth.revoke()
+        if wanted.get("authorise"):
+            return oauth.authorise()
+        return {"renewals": oauth.renewals}
 
     def _stats(self, _: dict[str, Any]) -> Any:
         portal = self._portal

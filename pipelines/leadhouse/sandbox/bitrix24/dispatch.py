@@ -137,7 +137,6 @@ def _twisted(params: php.Params, fault: Fault | None) -> php.Params:
     if fault.kind == "operating_blocked":
         raise errors.operating_blocked()
     if fault.kind in {"error", "command_error"}:
-        details = fault.details
-        raise Refusal(details.get("status", 400), details.get("code", ""), details.get("description", "Not found"))
+        raise errors.told_by(fault)
     dropped = {"start_ignored": {"start"}, "filter_ignored": {"filter", "arfilter"}}.get(fault.kind, set())
     return {key: value for key, value in params.items() if key.lower() not in dropped}

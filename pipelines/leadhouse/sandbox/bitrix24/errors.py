@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leadhouse.sandbox.faults import Fault
 
 
 class Refusal(Exception):  # noqa: N818 - the portal refuses a call; nothing is wrong with the sandbox
@@ -37,3 +40,9 @@ def operating_blocked() -> Refusal:
 def rate_limited() -> Refusal:
     """Return the answer when the bucket of requests is full."""
     return Refusal(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
+
+
+def told_by(fault: Fault) -> Refusal:
+    """Return the error that a fault asks for."""
+    details = fault.details
+    return Refusal(details.get("status", 400), details.get("code", ""), details.get("description", "Not found"))

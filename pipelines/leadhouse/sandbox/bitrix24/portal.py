@@ -18,6 +18,7 @@ from . import fields, times
 from .edits import Editor, in_order
 from .generate import Inventor
 from .life import Changes, live
+from .oauth import OAuthServer
 from .office import Office, product_row
 from .quirks import Quirks
 from .stages import CREATED, StageHistory, change_type
@@ -83,6 +84,7 @@ class Portal(Office):
         self.latency = latency
         self.bucket = Bucket()
         self.budget = OperatingBudget()
+        self.oauth = OAuthServer(self.clock)
         self.before_command: list[Hook] = []
         self.http_requests = 0
         self.commands: Counter[str] = Counter()

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where a served portal listens: webhook URL, control URL, port, and the PEM file to trust when it speaks TLS."""
+    """Where a served portal listens: webhook URL, control URL, port, and the PEM file to trust when it speaks TLS.
+
+    ``oauth_server`` is where an application renews its tokens.
+    """
 
     url: str
+    oauth_server: str
     control: str
     port: int
     certificate: Path | None
@@ -34,6 +38,7 @@ class Sandbox:
 def _place(portal: Portal, address: Address) -> Sandbox:
     return Sandbox(
         url=f"{address.origin}/rest/{portal.user_id}/{portal.code}/",
+        oauth_server=f"{address.origin}/oauth/token/",
         control=f"{address.origin}/sandbox/{portal.code}/",
         port=address.port,
         certificate=address.certificate,
