@@ -36,7 +36,7 @@ ADDRESS_COLUMNS = (
     "address_loc_addr_id",
 )
 # Columns that leadhouse adds and that say nothing about the portal.
-SERVICE_COLUMNS = frozenset({"synced_at", "deleted_at", "_fingerprint"})
+SERVICE_COLUMNS = frozenset({"synced_at", "deleted_at", "out_of_sight_at", "_fingerprint"})
 
 
 def _instant(text: str) -> datetime:
@@ -188,7 +188,7 @@ def _e164(text: str, region: str | None) -> str | None:
 def differences(wanted: Tables, held: Tables, *, ignoring_deleted: bool = True) -> list[str]:
     """Return what differs, a line each: rows that lack, rows too many, values that are others."""
     alive = {key[0] for key in wanted["leads"]}
-    marked = {key[0] for key, row in held.get("leads", {}).items() if row.get("deleted_at") is not None}
+    marked = {key[0] for key, row in held.get("leads", {}).items() if _marked(row)}
     gone = {row["id"] for row in held.get("leads", {}).values()} - alive
     gone |= {row["lead_id"] for name in wanted if name != "leads" for row in held.get(name, {}).values()} - alive
     excused = gone if ignoring_deleted else gone & marked
@@ -208,6 +208,10 @@ def differences(wanted: Tables, held: Tables, *, ignoring_deleted: bool = True) 
     lines += _strange_columns(wanted, held)
     lines += [f"leads[{number}] is marked deleted and lives" for number in sorted(marked & alive)]
     return lines
+
+
+def _marked(row: Row) -> bool:
+    return row.get("deleted_at") is not None or row.get("out_of_sight_at") is not None
 
 
 def _row_differences(place: str, wanted: Row, held: Row) -> list[str]:

@@ -25,6 +25,7 @@ class Window:
         ranges: id ranges still to read, each `(after, through)`; `through` None means without end.
         history_after: id of the last stage history row read; None once history is read to its end.
         full: every row is written, also those that did not change.
+        through: id of the last lead read, once the ranges are read to their ends.
     """
 
     lower: datetime | None
@@ -32,6 +33,7 @@ class Window:
     ranges: tuple[tuple[int, int | None], ...] = ((0, None),)
     history_after: int | None = 0
     full: bool = False
+    through: int = 0
 
     @property
     def after(self) -> int:
@@ -51,7 +53,7 @@ class Window:
 
     def finish_leads(self) -> Self:
         """The current id range is read to its end."""
-        return replace(self, ranges=self.ranges[1:])
+        return replace(self, ranges=self.ranges[1:], through=self.after)
 
     def advance_history(self, last_id: int | None) -> Self:
         """Stage history up to `last_id` is read; None: to its end."""
@@ -80,6 +82,8 @@ class Cursor:
         window: the open window of a run that did not finish.
         backfill, backfill_window: an unfinished `--since/--until` and its position.
         offset_min: the portal's UTC offset in minutes when it was read last; filters are written in it.
+        listed_through: every id of the portal up to this one was seen in a complete listing; counting is enough there.
+        reconciled_at: when portal and warehouse were compared last (UTC); None: never.
     """
 
     cursor: datetime | None = None
@@ -87,6 +91,8 @@ class Cursor:
     backfill: Backfill | None = None
     backfill_window: Window | None = None
     offset_min: int = 0
+    listed_through: int = 0
+    reconciled_at: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form kept in dlt's state; times as ISO-8601 in UTC."""
@@ -97,6 +103,8 @@ class Cursor:
             "backfill": self.backfill and {"since": _iso(self.backfill.since), "until": _iso(self.backfill.until)},
             "backfill_window": _window_to_dict(self.backfill_window),
             "offset_min": self.offset_min,
+            "listed_through": self.listed_through,
+            "reconciled_at": _iso(self.reconciled_at),
         }
 
     @classmethod
@@ -123,6 +131,8 @@ class Cursor:
                 backfill=backfill and Backfill(_time(backfill["since"]), _time(backfill["until"])),
                 backfill_window=_window_from_dict(stored.get("backfill_window")),
                 offset_min=_offset(stored.get("offset_min", 0)),
+                listed_through=int(stored.get("listed_through", 0)),
+                reconciled_at=_time(stored.get("reconciled_at")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             problem = f"{type(error).__name__}: {error}"
@@ -164,7 +174,8 @@ def close_window(cursor: Cursor) -> Cursor:
     """The open window is read to its end: its `upper` becomes the cursor."""
     if cursor.window is None or not cursor.window.done:
         raise ValueError("no window that is read to its end")
-    return replace(cursor, cursor=cursor.window.upper, window=None)
+    listed = cursor.window.through if cursor.window.lower is None else cursor.listed_through
+    return replace(cursor, cursor=cursor.window.upper, window=None, listed_through=listed)
 
 
 def rewind(cursor: Cursor, to: datetime) -> Cursor:
@@ -182,7 +193,7 @@ def rewind(cursor: Cursor, to: datetime) -> Cursor:
             f"{to:%Y-%m-%dT%H:%M:%SZ} lies after the cursor {cursor.cursor:%Y-%m-%dT%H:%M:%SZ}; "
             "a rewind only goes back, name an earlier time"
         )
-    return Cursor(cursor=to, offset_min=cursor.offset_min)
+    return replace(cursor, cursor=to, window=None, backfill=None, backfill_window=None)
 
 
 def _iso(at: datetime | None) -> str | None:
@@ -207,6 +218,7 @@ def _window_to_dict(window: Window | None) -> dict[str, Any] | None:
         "ranges": [list(ids) for ids in window.ranges],
         "history_after": window.history_after,
         "full": window.full,
+        "through": window.through,
     }
 
 
@@ -219,7 +231,8 @@ def _window_from_dict(stored: Mapping[str, Any] | None) -> Window | None:
     ranges = tuple((int(after), None if through is None else int(through)) for after, through in stored["ranges"])
     history = stored["history_after"]
     history_after = None if history is None else int(history)
-    return Window(_time(stored["lower"]), upper, ranges, history_after, bool(stored["full"]))
+    through = int(stored.get("through", 0))
+    return Window(_time(stored["lower"]), upper, ranges, history_after, bool(stored["full"]), through)
 
 
 def _offset(minutes: Any) -> int:

@@ -12,6 +12,7 @@ class SyncSummary:
     Attributes:
         run_id: id of the run, also in the logs.
         source: "bitrix24".
+        command: "sync", "reconcile" or "lead".
         portal: the portal's host.
         destination: where the rows went, without secrets.
         dataset: the schema there.
@@ -21,6 +22,10 @@ class SyncSummary:
         leads_read: leads that the portal sent.
         leads_unchanged: of these, left out because the warehouse had them already.
         rows_written: rows of leads and child tables written.
+        leads_deleted: leads found deleted on the portal and marked.
+        leads_out_of_sight: leads that the webhook's user may not read any more, marked.
+        leads_recovered: leads that the cursor could not see (backdated, restored, back in sight), now held.
+        reconciled: the ids of portal and warehouse were compared: "counts", "listing", or None when they were not.
         misfits: values that did not fit their column, kept in `schema_drift`.
         requests, retries: HTTP requests, and those repeated.
         throttled_s: seconds waited because of the vendor's limits.
@@ -31,6 +36,7 @@ class SyncSummary:
 
     run_id: str
     source: str
+    command: str
     portal: str
     destination: str
     dataset: str
@@ -42,6 +48,10 @@ class SyncSummary:
     leads_read: int = 0
     leads_unchanged: int = 0
     rows_written: int = 0
+    leads_deleted: int = 0
+    leads_out_of_sight: int = 0
+    leads_recovered: int = 0
+    reconciled: str | None = None
     misfits: int = 0
     requests: int = 0
     retries: int = 0
@@ -71,6 +81,7 @@ class SyncSummary:
 _ROW = (
     "run_id",
     "source",
+    "command",
     "started_at",
     "finished_at",
     "outcome",
@@ -78,6 +89,9 @@ _ROW = (
     "cursor_to",
     "leads_read",
     "rows_written",
+    "leads_deleted",
+    "leads_out_of_sight",
+    "leads_recovered",
     "requests",
     "retries",
     "throttled_s",

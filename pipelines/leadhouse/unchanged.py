@@ -12,19 +12,27 @@ Versions = Callable[[Sequence[int]], Mapping[int, tuple[datetime | None, int | N
 
 # A modification time this far ahead of the portal's clock was made by a wrong clock: it proves nothing.
 _CLOCK_SLACK = timedelta(minutes=5)
+# A `newest_id` above all: every lead is looked up.
+EVERY_ID = 2**63 - 1
 
 
 class Unchanged:
     """Filters lots of leads against the warehouse.
 
+    Attributes:
+        count: leads left out.
+
     Args:
         versions: what the warehouse has of given ids: modification time (UTC), fingerprint, deleted or not.
         newest_id: greatest id in the warehouse when the run began; ids above are new and not asked for.
+        older_too: leads are written also where they are older than the warehouse's: for leads that were asked for by
+            their ids, so that what came is what the portal has.
     """
 
-    def __init__(self, versions: Versions, newest_id: int | None) -> None:
+    def __init__(self, versions: Versions, newest_id: int | None, *, older_too: bool = False) -> None:
         self._versions = versions
         self._newest_id = newest_id
+        self._older_too = older_too
         self.count = 0
 
     def filter(self, tables: Mapping[str, pa.Table], now: datetime) -> dict[str, pa.Table]:
@@ -49,7 +57,7 @@ class Unchanged:
                 leads.column(FINGERPRINT).to_pylist(),
                 strict=True,
             )
-            if number in known and _needless(known[number], modified, fingerprint, now)
+            if number in known and self._needless(known[number], modified, fingerprint, now)
         ]
         if not skipped:
             return dict(tables)
@@ -61,13 +69,16 @@ class Unchanged:
         }
         return {name: table for name, table in kept.items() if table.num_rows}
 
-
-def _needless(
-    known: tuple[datetime | None, int | None, bool], modified: datetime | None, fingerprint: int, now: datetime
-) -> bool:
-    known_modified, known_fingerprint, deleted = known
-    if known_fingerprint == fingerprint and not deleted:
-        return True
-    if modified is None or known_modified is None or deleted:
-        return False
-    return modified < known_modified <= now + _CLOCK_SLACK
+    def _needless(
+        self,
+        known: tuple[datetime | None, int | None, bool],
+        modified: datetime | None,
+        fingerprint: int,
+        now: datetime,
+    ) -> bool:
+        known_modified, known_fingerprint, deleted = known
+        if known_fingerprint == fingerprint and not deleted:
+            return True
+        if modified is None or known_modified is None or deleted or self._older_too:
+            return False
+        return modified < known_modified <= now + _CLOCK_SLACK

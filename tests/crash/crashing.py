@@ -1,7 +1,8 @@
 """A process that syncs in forked children, each of which dies at a chosen step without a word to anybody.
 
 A step is a SQL statement, a commit, or the move of a working file, counted twice: before it and after it. Run as a
-script it reads one JSON request a line, `{"die_at": 17, "sync": {…}}`, and answers `{"exit": 86, "steps": 17}`.
+script it reads one JSON request a line, `{"die_at": 17, "package": 60, "sync": {…}}`, and answers
+`{"exit": 86, "steps": 17}`.
 """
 
 import json
@@ -64,17 +65,17 @@ def _watch_all(steps: Steps) -> None:
 
 def _child(request: dict[str, Any], answer: int) -> NoReturn:
     """Sync; the number of steps goes to `answer`."""
-    from leadhouse import logs  # noqa: PLC0415
+    from leadhouse import logs, service, session  # noqa: PLC0415
     from leadhouse.bitrix24 import reader  # noqa: PLC0415
-    from leadhouse.service import sync  # noqa: PLC0415
 
     status = FAILED
     steps = Steps(request["die_at"])
     try:
         logs.configure()
         reader._FIRST_PAGES = 1  # the first lot is small
+        session.PACKAGE_LEADS = request["package"]
         _watch_all(steps)
-        sync("bitrix24", requests_per_second=100_000, burst=100_000, **request["sync"])
+        service.sync("bitrix24", requests_per_second=100_000, burst=100_000, **request["sync"])
         status = 0
     finally:
         os.write(answer, str(steps.count).encode())
@@ -84,10 +85,8 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    import leadhouse.service  # noqa: PLC0415
-
-    leadhouse.service.PACKAGE_LEADS = 60
     import leadhouse.bitrix24.source  # noqa: PLC0415 - everything heavy is loaded once, here
+    import leadhouse.service  # noqa: F401, PLC0415
 
     for line in sys.stdin:
         request = json.loads(line)

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 _START_S = 60.0
 
 _LIMIT_ONE_PACKAGE = """
-import leadhouse.service
+import leadhouse.session
 from leadhouse.cli import main
-leadhouse.service.PACKAGE_LEADS = {leads}
+leadhouse.session.PACKAGE_LEADS = {leads}
 main()
 """
 

@@ -14,7 +14,7 @@ from crash.processes import PortalProcess, Served, Sync
 from crash.working_files import Step, leftovers, step_of
 from leadhouse.bitrix24.client import PAGE_ROWS
 from leadhouse.bitrix24.source import NARROW
-from leadhouse.service import CHECKPOINT_LEADS
+from leadhouse.session import CHECKPOINT_LEADS
 
 if TYPE_CHECKING:
     from leadhouse.sandbox.bitrix24 import Portal

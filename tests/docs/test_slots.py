@@ -13,9 +13,10 @@ from leadhouse import cursor
 from leadhouse.pipeline import opened
 from leadhouse.sandbox.bitrix24 import serve
 from leadhouse.service import sync
+from leadhouse.session import Session
 from leadhouse.state import SLOT
 from leadhouse.warehouse import Target, Warehouse
-from scene import Crash, in_small_packages, small_portal
+from scene import Crash, crash_at, in_small_packages, small_portal
 
 CONTRACT = tomllib.loads(documents.read("state/slots.toml"))
 ANEW: tuple[dict[str, Any], ...] = ({}, {"since": "2020-01-01", "until": "2030-01-01"})
@@ -86,7 +87,7 @@ def test_states_of_a_cut_run_a_cut_backfill_and_a_whole_run_fit_the_contract(mon
         for options in ANEW:
             with monkeypatch.context() as cut:
                 in_small_packages(cut)
-                _cut_after_a_package(cut)
+                crash_at(cut, Session, "_load", 1, after=True)
                 with pytest.raises(Crash):
                     sync("bitrix24", **run, **options)
             seen |= _assert_fits(_stored("duckdb:crm.duckdb"))
@@ -95,13 +96,6 @@ def test_states_of_a_cut_run_a_cut_backfill_and_a_whole_run_fit_the_contract(mon
         seen |= _assert_fits(_stored("duckdb:crm.duckdb"))
 
     assert seen == SLOTS.keys()
-
-
-def _cut_after_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    def dying(*_: Any, **__: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr("leadhouse.service._account", dying)
 
 
 def test_the_contract_has_the_version_that_the_code_writes() -> None:

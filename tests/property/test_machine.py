@@ -1,8 +1,9 @@
-"""Random life on a portal, between and during syncs, some of which crash: no loss, no regress, no row twice.
+"""Random life on a portal, between and during runs, some of which crash: no loss, no regress, no row twice.
 
-After every sync, also a crashed one, each lead in the warehouse must be, with all its child rows, exactly one version
-that the portal once showed, and never an older one than the warehouse had before. In the end all tables equal the
-portal.
+After every run, also a crashed one, each lead in the warehouse must be, with all its child rows, exactly one version
+that the portal once showed, and never an older one than the warehouse had before. Deletions, leads with old
+dates, leads that go out of sight and edits that leave no date are part of that life; a reconcile puts them right. In
+the end all tables equal the portal, and what left it is marked.
 """
 
 import shutil
@@ -20,7 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import oracle
+from leadhouse.bitrix24 import census
 from leadhouse.bitrix24.client import Bitrix24Client
+from leadhouse.errors import StateError
+from leadhouse.inventory import Inventory
 from leadhouse.sandbox.bitrix24 import Portal, serve
 from leadhouse.warehouse import Warehouse
 from scene import Crash, Scene, crash_at, in_small_packages, lose_disk, small_portal
@@ -40,6 +44,12 @@ STEPS: dict[str, tuple[type, str, bool]] = {
     "package not put away": (Load, "complete_package", False),
     "after load": (dlt.Pipeline, "load", True),
 }
+RECONCILE_STEPS: dict[str, tuple[type, str, bool]] = {
+    **{name: STEPS[name] for name in ("after a request", "after extract", "rows in, state not yet", "after load")},
+    "before the marks": (Inventory, "mark", False),
+    "after the marks": (Inventory, "mark", True),
+}
+OLD = "2019-05-05T10:00:00+03:00"
 # No boolean: a new one is false at once for every lead, without an edit that a cursor could see.
 CUSTOM_TYPES = ("string", "integer", "double", "money", "date", "datetime")
 CUSTOM_VALUES = {
@@ -151,12 +161,45 @@ class LifeAndSyncs(RuleBasedStateMachine):
         value = CUSTOM_VALUES[field.user_type]
         self.edit(pick, {field.name: [value, value] if field.multiple else value})
 
-    @rule(pick=picks)
-    def a_lead_goes(self, pick: int) -> None:
-        """Its rows may stay: vanished leads are not the cursor's."""
+    # Life that the cursor cannot see
+
+    @rule(pick=picks, restored=st.booleans())
+    def a_lead_goes(self, pick: int, restored: bool) -> None:
+        """For ever, or to come back under a new id with its old dates."""
         lead_id = self.some(pick)
         if lead_id is not None:
             self.portal.delete_lead(lead_id)
+            if restored:
+                self.portal.restore_lead(lead_id)
+            self.note()
+
+    @rule(count=st.integers(1, 4))
+    def old_leads_come(self, count: int) -> None:
+        """An import with past dates."""
+        self.portal.import_leads(count, OLD)
+        self.note()
+
+    @rule(pick=picks)
+    def a_lead_changes_without_a_date(self, pick: int) -> None:
+        """As a change of bindings or of a field's schema does."""
+        lead_id = self.some(pick)
+        if lead_id is not None:
+            self.edits += 1
+            self.portal.update_lead(lead_id, {"POST": f"v{self.edits}"}, touch=False)
+            self.note()
+
+    @rule(pick=picks)
+    def a_lead_goes_out_of_sight(self, pick: int) -> None:
+        """The user behind the access may not read it any more."""
+        lead_id = self.some(pick)
+        if lead_id is not None:
+            self.portal.hide_lead(lead_id)
+
+    @rule()
+    def all_leads_are_in_sight(self) -> None:
+        """Rights are given again."""
+        self.portal.reveal_lead(*self.portal.store.ids)
+        self.note()
 
     # Syncs
 
@@ -202,6 +245,26 @@ class LifeAndSyncs(RuleBasedStateMachine):
             lose_disk(self.folder / "dlt")
         self.look()
 
+    @rule(deep=st.booleans(), counted=st.booleans())
+    def reconcile(self, deep: bool, counted: bool) -> None:
+        """By counts or by listing."""
+        with pytest.MonkeyPatch.context() as patch:
+            if counted:
+                _count_always(patch)
+            with suppress(StateError):  # before the first sync there is nothing to compare
+                self.scene.reconcile(deep=deep)
+        self.look()
+
+    @rule(step=st.sampled_from(sorted(RECONCILE_STEPS)), call=st.integers(1, 2))
+    def a_reconcile_dies(self, step: str, call: int) -> None:
+        """And leaves nothing half done."""
+        owner, method, after = RECONCILE_STEPS[step]
+        with pytest.MonkeyPatch.context() as patch:
+            crash_at(patch, owner, method, call, after=after)
+            with suppress(Crash, StateError):
+                self.scene.reconcile()
+        self.look()
+
     def look(self) -> None:
         """What the warehouse holds was shown by the portal, and is not older than what it held."""
         if not (self.folder / "leads.duckdb").exists():
@@ -219,18 +282,27 @@ class LifeAndSyncs(RuleBasedStateMachine):
                     assert {name: told[key][name] for name in row} == row, f"lead {lead_id}, version {version}: {table}"
 
     def teardown(self) -> None:
-        """The portal is quiet, time passes, one more sync: all is equal."""
+        """The portal is quiet, time passes, one more sync and a reconcile of every lead: all is equal."""
         try:
             if hasattr(self, "scene"):
                 self.portal.clock.advance(10)
                 self.scene.sync()
                 self.look()
-                self.scene.check()
+                self.scene.reconcile(every_lead=True)
+                self.look()
+                self.scene.check(ignoring_deleted=False)
         finally:
             if hasattr(self, "server"):
                 self.server.__exit__(None, None, None)
             self.patch.undo()
             shutil.rmtree(self.folder)
+
+
+def _count_always(patch: pytest.MonkeyPatch) -> None:
+    """Let small portals be counted as large ones are."""
+    patch.setattr(census, "_SMALL_REQUESTS", 0)
+    patch.setattr(census, "_MARGIN_IDS", 10)
+    patch.setattr(census, "_requests_to_come", lambda *_: 0)
 
 
 def _version(whole: Whole) -> int:

@@ -51,7 +51,16 @@ NUMBERS = [
     "address_loc_addr_id",
 ]
 FLAGS = ["is_return_customer", "is_manual_opportunity", "has_phone", "has_email", "has_imol", "opened"]
-TIMES = ["date_create", "date_modify", "date_closed", "moved_time", "last_activity_time", "synced_at", "deleted_at"]
+TIMES = [
+    "date_create",
+    "date_modify",
+    "date_closed",
+    "moved_time",
+    "last_activity_time",
+    "synced_at",
+    "deleted_at",
+    "out_of_sight_at",
+]
 LEADS: dict[str, pa.DataType] = {
     **dict.fromkeys(TEXTS, pa.string()),
     **dict.fromkeys(NUMBERS, pa.int64()),
@@ -82,6 +91,10 @@ OTHERS: dict[str, list[str]] = {
         "retries",
         "throttled_s",
         "error",
+        "command",
+        "leads_deleted",
+        "leads_out_of_sight",
+        "leads_recovered",
     ],
 }
 

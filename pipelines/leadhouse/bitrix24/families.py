@@ -3,7 +3,7 @@
 Only what differs on the wire stands here: names, the shape of a page, and how a command points to an earlier page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -73,19 +73,48 @@ class Family:
         """Return the command for ids and times of the 50 leads modified last, whatever the window."""
         return self._listing([(f"order[{self.modified_field}]", "DESC")], full=False)
 
+    def ids(self, after: str, through: int | None = None) -> Command:
+        """Return the command for ids and times of the 50 leads that follow id `after` (a number or a reference)."""
+        return self._listing([*self._between(after, through), (f"order[{self.id_field}]", "ASC")], full=False)
+
+    def remaining(self, after: int, lower: datetime | None, until: datetime | None) -> Command:
+        """Return the command that counts the leads of a window with ids above `after`."""
+        params = [*self._filters(lower, until), *self._between(str(after), None), (f"order[{self.id_field}]", "ASC")]
+        return self._listing(params, full=False, start=0)
+
+    def count(self, after: int, through: int) -> Command:
+        """Return the command that counts the leads with `after` < id <= `through`, and lists the first 50 ids."""
+        params = [*self._between(str(after), through), (f"order[{self.id_field}]", "ASC")]
+        return self._listing(params, full=False, start=0)
+
+    def some(self, ids: Sequence[int], *, full: bool) -> Command:
+        """Return the command for up to 50 leads by their ids, whole or ids and times only."""
+        params = [(f"filter[@{self.id_field}][]", str(number)) for number in ids]
+        return self._listing([*params, (f"order[{self.id_field}]", "ASC")], full=full)
+
+    def one(self, number: int) -> Command:
+        """Return the command for one lead; it tells leads that are gone from leads that are out of sight."""
+        if self.name == "item":
+            return Command("crm.item.get", [("entityTypeId", "1"), ("id", str(number))])
+        return Command("crm.lead.get", [("id", str(number))])
+
+    def _between(self, after: str, through: int | None) -> list[tuple[str, str]]:
+        last = [] if through is None else [(f"filter[<={self.id_field}]", str(through))]
+        return [(f"filter[>{self.id_field}]", after), *last]
+
     def _filters(self, lower: datetime | None, until: datetime | None) -> list[tuple[str, str]]:
         """Times as ISO 8601 in the portal's own offset: the form that every portal reads alike."""
         bounds = ((">=", lower), ("<", until))
         return [(f"filter[{sign}{self.modified_field}]", at.isoformat()) for sign, at in bounds if at is not None]
 
-    def _listing(self, params: list[tuple[str, str]], *, full: bool) -> Command:
+    def _listing(self, params: list[tuple[str, str]], *, full: bool, start: int = -1) -> Command:
         if self.name == "item":
             select = ["*"] if full else [self.id_field, self.modified_field]
             params.append(("entityTypeId", "1"))
         else:
             select = ["*", "UF_*", *MULTIFIELDS] if full else [self.id_field, self.modified_field]
         params.extend(("select[]", name) for name in select)
-        params.append(("start", "-1"))
+        params.append(("start", str(start)))
         return Command(self.list_method, params)
 
     def last_id_of(self, key: str) -> str:
@@ -104,6 +133,16 @@ class Family:
             msgspec.MsgspecError: the result has another shape.
         """
         return msgspec.json.decode(result, type=_Items).items if self.name == "item" else result
+
+    def as_page(self, result: msgspec.Raw) -> msgspec.Raw:
+        """Return the answer for one lead as a page of one.
+
+        Raises:
+            msgspec.MsgspecError: the result has another shape.
+        """
+        if self.name == "lead":
+            return msgspec.Raw(b"[" + bytes(result) + b"]")
+        return msgspec.Raw(b'{"items":[' + bytes(msgspec.json.decode(result, type=_Item).item) + b"]}")
 
     def descriptions(self, result: msgspec.Raw) -> dict[str, dict[str, Any]]:
         """Return the fields' metadata by wire name.
@@ -127,6 +166,10 @@ class Family:
 
 class _Items(msgspec.Struct):
     items: msgspec.Raw
+
+
+class _Item(msgspec.Struct):
+    item: msgspec.Raw
 
 
 class _Described(msgspec.Struct):

@@ -14,6 +14,7 @@ from leadhouse.bitrix24.dictionaries import Dictionaries
 from leadhouse.bitrix24.families import ITEM, Family
 from leadhouse.bitrix24.fields import Fields
 from leadhouse.columns import Kind, storable
+from leadhouse.live import NEVER
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
@@ -96,6 +97,11 @@ class LeadPages:
             for row in rows
         }
 
+    def entries(self, result: msgspec.Raw) -> list[tuple[int, int]]:
+        """Return id and modification time (Unix seconds) of a page that lists both, in its order."""
+        rows = _ROWS.decode(self._family.rows(result))
+        return [(int(row[self._family.id_field]), _seconds(row.get(self._family.modified_field))) for row in rows]
+
     def decode(self, rows: list[Any]) -> LeadBatch:
         """Return leads as tables, read now."""
         try:
@@ -113,6 +119,11 @@ class LeadPages:
         if hasattr(self, "_decoder"):
             self._decoder.close()
         self._decoder = Decoder(self.fields, self._region)
+
+
+def _seconds(told: Any) -> int:
+    """Return a time as Unix seconds; NEVER where there is none."""
+    return int(datetime.fromisoformat(told).timestamp()) if isinstance(told, str) and told else NEVER
 
 
 def _storable_row(row: Any) -> Any:

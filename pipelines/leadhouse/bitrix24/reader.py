@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import pyarrow as pa
 import structlog
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command, Trouble, is_unknown_method
-from leadhouse.bitrix24.dictionaries import Dictionaries, table_of
-from leadhouse.bitrix24.families import FAMILIES, ITEM, Family, FamilyName
+from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.dictionaries import table_of
+from leadhouse.bitrix24.families import ITEM, FamilyName
 from leadhouse.bitrix24.history import history_id, history_walk
 from leadhouse.bitrix24.lead_pages import LeadPages
+from leadhouse.bitrix24.opening import Opening
+from leadhouse.bitrix24.pieces import Piece
+from leadhouse.bitrix24.sight import Watch
 from leadhouse.bitrix24.walk import Walk
 from leadhouse.columns import Kind
-from leadhouse.cursor import Backfill, Cursor, Window, open_window
-from leadhouse.errors import LeadhouseError, OperatorError, PortalFaultError, TransientError
+from leadhouse.cursor import Backfill, Cursor, Window, close_window, open_window
+from leadhouse.errors import LeadhouseError, OperatorError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
@@ -46,23 +50,6 @@ class Options:
     stored: Mapping[str, Kind] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Piece:
-    """What one step of reading brought: tables, and the window's position after them.
-
-    Attributes:
-        tables: Arrow tables by name; `leads` first with its child tables, or `lead_stage_history`.
-        window: the window when these are in the warehouse.
-        leads: leads in it.
-        misfits: values kept in schema_drift.
-    """
-
-    tables: dict[str, pa.Table]
-    window: Window
-    leads: int = 0
-    misfits: int = 0
-
-
 class WindowReader:
     """Reads one window.
 
@@ -74,25 +61,20 @@ class WindowReader:
     Attributes:
         cursor: what is remembered, with the window once it is open.
         resumed: an earlier run had opened the window.
-        upper: the portal's clock at the opening (UTC).
-        pages: what is known of the portal's leads.
         dictionaries: dictionary tables by name.
         unavailable: tables that the portal does not give.
     """
 
-    pages: LeadPages
-    upper: datetime
-
     def __init__(self, client: Bitrix24Client, cursor: Cursor, options: Options) -> None:
         self._client = client
         self._options = options
-        self._family: Family = FAMILIES[options.family]
-        self._read = Dictionaries(client)
+        self._opening = Opening(client, family=options.family, region=options.region, stored=options.stored)
         self.cursor = cursor
         self.resumed = self._stored_window() is not None
         self.dictionaries: dict[str, pa.Table] = {}
         self.unavailable: list[str] = []
         self._widened = timedelta()
+        self._newest_ids: list[int] = []
         self._start_walks()
 
     @property
@@ -111,22 +93,17 @@ class WindowReader:
         Raises:
             LeadhouseError: the portal refused, or the cursor lies in its future.
         """
-        trouble = Trouble()
-        while True:
-            self._start_walks()
-            problem = self._take(self._client.batch(self._commands(), halt=False))
-            if problem is None:
-                break
-            if is_unknown_method(problem) and self._family is not ITEM:
-                log.warning("the portal no longer knows crm.lead.list; crm.item.list is read instead")
-                self._family = ITEM
-                self._read = Dictionaries(self._client)
-            elif isinstance(problem, TransientError):
-                self._client.stalled(problem, trouble)
-            else:
-                raise problem
-        if self._family is ITEM:
-            log.info("crm.item.list delivers no addresses; the address columns stay NULL")
+        self._opening.open(self._commands, self._take)
+
+    @property
+    def pages(self) -> LeadPages:
+        """What is known of the portal's leads."""
+        return self._opening.pages
+
+    @property
+    def upper(self) -> datetime:
+        """The portal's clock at the opening (UTC)."""
+        return self._opening.upper
 
     def pieces(self) -> Iterator[Piece]:
         """Yield what the window holds, leads first, then stage history; ends when both are proven read.
@@ -138,26 +115,44 @@ class WindowReader:
         if window is None:
             raise ValueError("the window is not open")
         if not window.leads_done:
+            watch = Watch(self._client, self._opening, *self._bounds())
+            if not self._leads.done:
+                watch.begin(self._leads.after, self._newest_ids)
             for rows, done in self._gather(self._leads, self._first_rows):
                 if rows:
+                    watch.note([self.pages.id_of(row) for row in rows])
                     window = window.advance(self.pages.id_of(rows[-1]))
+                if done:
+                    watch.end()
                 yield self._lead_piece(rows, window := window.finish_leads() if done else window)
         if window.history_after is not None:
             for rows, done in self._gather(self._history, self._first_history):
                 last = history_id(rows[-1]) if rows else window.history_after
                 window = window.advance_history(None if done else last)
-                yield Piece({"lead_stage_history": table_of("lead_stage_history", rows)} if rows else {}, window)
+                made = {"lead_stage_history": table_of("lead_stage_history", rows)} if rows else {}
+                yield Piece(made, self._at(window), last=window.done)
+
+    def closed(self, cursor: Cursor) -> Cursor:
+        """Return what is remembered when all pieces are in the warehouse."""
+        if self.backfill:
+            return replace(cursor, backfill=None, backfill_window=None)
+        return close_window(cursor)
 
     def close(self) -> None:
         """Free what reading took."""
-        if hasattr(self, "pages"):
-            self.pages.close()
+        self._opening.close()
 
     def _lead_piece(self, rows: list[Any], window: Window) -> Piece:
         if not rows:
-            return Piece({}, window)
+            return Piece({}, self._at(window), last=window.done)
         batch = self.pages.decode(rows)
-        return Piece({"leads": batch.leads, **batch.children}, window, len(rows), batch.misfits)
+        tables = {"leads": batch.leads, **batch.children}
+        return Piece(tables, self._at(window), len(rows), batch.misfits, last=window.done)
+
+    def _at(self, window: Window) -> Cursor:
+        if self.backfill:
+            return replace(self.cursor, backfill_window=window)
+        return replace(self.cursor, window=window)
 
     def _gather(self, walk: Walk, rows: list[Any]) -> Iterator[tuple[list[Any], bool]]:
         """Yield the rows of each batch; the last ones are marked."""
@@ -194,7 +189,7 @@ class WindowReader:
         return lower and (lower - self._widened).astimezone(zone), until and until.astimezone(zone)
 
     def _start_walks(self) -> None:
-        window, family = self._stored_window(), self._family
+        window, family = self._stored_window(), self._opening.family
         lower, until = self._bounds()
         self._lower = lower
         self._first_rows: list[Any] = []
@@ -218,47 +213,29 @@ class WindowReader:
             done=self.backfill or (window is not None and window.history_after is None),
         )
 
-    def _commands(self) -> dict[str, Command]:
-        commands = {"time": Command("server.time"), "fields": self._family.describe(), **self._read.commands()}
+    def _commands(self, taken: int) -> dict[str, Command]:
+        self._start_walks()
+        commands: dict[str, Command] = {}
         if not self._history.done:
             self._history.chain = _HISTORY_PAGES
             commands |= self._history.commands(probe=True)
         if not self._leads.done:
-            if self._family is ITEM and self._lower is not None:
-                commands["recent"] = self._family.recent()
+            if self._opening.family is ITEM and self._lower is not None:
+                commands["recent"] = self._opening.family.recent()
             incremental = self._lower is not None and not self.resumed and not self.backfill
-            self._leads.chain = _FIRST_PAGES if incremental else MAX_COMMANDS - len(commands) - 1
+            self._leads.chain = _FIRST_PAGES if incremental else MAX_COMMANDS - taken - len(commands) - 1
             commands |= self._leads.commands(probe=True)
         return commands
 
     def _take(self, batch: Batch) -> LeadhouseError | None:
-        """Take the opening batch's answer; return what hinders, None when the window is open."""
-        if "fields" not in batch.results:
-            return batch.errors.get("fields") or self._fault("a command was not executed")
-        now = _instant(batch.results.get("time")) or batch.started_at
-        if now is None:
-            return self._fault("the answer tells no time")
-        problem = self._read.take(batch) or self._know(batch.results["fields"]) or self._take_leads(batch)
+        """Take the run's own part of the opening batch's answer; return what hinders, None when the window is open."""
+        problem = self._take_leads(batch)
         if problem is None:
             self._take_history(batch)
-            self._open_window(now)
-            self.dictionaries = self._read.tables(self.pages.fields, self.upper)
-            self.unavailable = [*self._read.unavailable, *self.unavailable]
+            self._open_window(self._opening.now)
+            self.dictionaries = self._opening.tables()
+            self.unavailable = [*self._opening.unavailable, *self.unavailable]
         return problem
-
-    def _know(self, described: msgspec.Raw) -> LeadhouseError | None:
-        try:
-            self.pages = LeadPages(
-                self._client,
-                self._family,
-                self._read,
-                described,
-                region=self._options.region,
-                stored=self._options.stored,
-            )
-        except msgspec.MsgspecError:
-            return self._fault("the fields' description has another shape")
-        return None
 
     def _take_leads(self, batch: Batch) -> LeadhouseError | None:
         if self._leads.done:
@@ -267,12 +244,13 @@ class WindowReader:
         if refused is not None:
             return refused
         self._first_rows, problem = self._leads.take(batch)
+        self._newest_ids = self._leads.newest_seen
         if problem is not None and not self._first_rows:
             return problem
         if self._filter_is_shifted(batch):
             log.warning("the portal shifts time filters; the window is read from a day earlier")
             self._widened = timedelta(days=1)
-            return self._fault("the portal shifts time filters")
+            return self._opening.fault("the portal shifts time filters")
         return None
 
     def _filter_is_shifted(self, batch: Batch) -> bool:
@@ -302,7 +280,6 @@ class WindowReader:
             self._first_history, _ = self._history.take(batch)
 
     def _open_window(self, now: datetime) -> None:
-        self.upper = now.astimezone(UTC)
         offset = now.utcoffset() or timedelta()
         cursor = replace(self.cursor, offset_min=int(offset.total_seconds() // 60))
         backfill = self._options.backfill
@@ -311,17 +288,3 @@ class WindowReader:
         elif self._stored_window() is None:
             window = Window(backfill.since, self.upper, history_after=None)
             self.cursor = replace(cursor, backfill=backfill, backfill_window=window)
-
-    def _fault(self, words: str) -> PortalFaultError:
-        return PortalFaultError(words, portal=self._client.portal, method="batch")
-
-
-def _instant(raw: msgspec.Raw | None) -> datetime | None:
-    """Return `server.time`'s answer with its offset, None where it is no time."""
-    if raw is None:
-        return None
-    try:
-        at = datetime.fromisoformat(msgspec.json.decode(raw, type=str))
-    except (msgspec.MsgspecError, ValueError):
-        return None
-    return at.replace(microsecond=0) if at.tzinfo is not None else None

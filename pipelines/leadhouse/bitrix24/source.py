@@ -3,21 +3,22 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, cast
 
 import dlt
 import pyarrow as pa
+from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from leadhouse.bitrix24.client import Bitrix24Client, Limits
 from leadhouse.bitrix24.decode import CHILDREN
 from leadhouse.bitrix24.families import FAMILIES, FamilyName
-from leadhouse.bitrix24.reader import Options, Piece, WindowReader
+from leadhouse.bitrix24.pieces import Piece, Reading
+from leadhouse.bitrix24.reader import Options, WindowReader
 from leadhouse.columns import without_nul
-from leadhouse.cursor import Backfill, Cursor, close_window
+from leadhouse.cursor import Backfill, Cursor
 from leadhouse.dlt_tables import (
     ROOT,
     ChainSource,
@@ -29,6 +30,7 @@ from leadhouse.dlt_tables import (
     stored_kinds,
 )
 from leadhouse.errors import ConfigurationError
+from leadhouse.settings import ACCESS, portal_access
 from leadhouse.state import SLOT
 from leadhouse.tables import Table, tables
 from leadhouse.times import parse_time
@@ -56,7 +58,7 @@ class LeadFlow:
 
     def __init__(
         self,
-        reader: WindowReader,
+        reader: Reading,
         pieces: Iterator[Piece],
         *,
         unchanged: Unchanged | None = None,
@@ -86,7 +88,7 @@ class LeadFlow:
             self.misfits += piece.misfits
             weight = piece.leads or sum(table.num_rows for table in piece.tables.values()) // NARROW
             in_package, largest = in_package + weight, max(largest, weight)
-            self._follow(piece)
+            self.cursor = piece.cursor
             fresh = self._unchanged.filter(piece.tables, self.reader.upper) if self._unchanged else piece.tables
             if self._without_nul:
                 fresh, replaced = without_nul(fresh)
@@ -95,24 +97,12 @@ class LeadFlow:
                 self.rows_written += sum(int(table.num_rows) for name, table in fresh.items() if name in LEAD_TABLES)
                 yield fresh
             full = self._limit is not None and in_package + largest > self._limit
-            if not piece.window.done and (full or time.monotonic() - began >= self._seconds):
+            if not piece.last and (full or time.monotonic() - began >= self._seconds):
                 break
         else:
-            self._finish()
+            self.finished = True
+            self.cursor = self.reader.closed(self.cursor)
         self.packaged = True
-
-    def _follow(self, piece: Piece) -> None:
-        if self.reader.backfill:
-            self.cursor = replace(self.cursor, backfill_window=piece.window)
-        else:
-            self.cursor = replace(self.cursor, window=piece.window)
-
-    def _finish(self) -> None:
-        self.finished = True
-        if self.reader.backfill:
-            self.cursor = replace(self.cursor, backfill=None, backfill_window=None)
-        else:
-            self.cursor = close_window(self.cursor)
 
 
 def resources(open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
@@ -152,7 +142,7 @@ def resources(open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
     return [leads, *(dictionary(contract[name]) for name in DICTIONARIES)]
 
 
-def _absent(contract: Mapping[str, Table], reader: WindowReader) -> dict[str, pa.Table]:
+def _absent(contract: Mapping[str, Table], reader: Reading) -> dict[str, pa.Table]:
     """Return, empty, the tables that the schema does not know in full: dlt makes no table that brings no data."""
     known = dlt.current.source_schema().tables
     schemas = {
@@ -187,31 +177,38 @@ def _digest(table: pa.Table) -> str:
 
 
 @dlt.source(name=SECTION, section=SECTION, _impl_cls=ChainSource)
-def _flowing(flow: Any, run_row: Any) -> list[DltResource]:
-    return [*(resources(lambda _: flow) if flow is not None else []), _sync_runs(flow, run_row)]
+def _flowing(flow: Any, run_row: Any, cursor: Any) -> list[DltResource]:
+    return [*(resources(lambda _: flow) if flow is not None else []), _sync_runs(flow, run_row, cursor)]
 
 
-def flowing(flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None]) -> ChainSource:
+def flowing(
+    flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None], cursor: Cursor | None = None
+) -> ChainSource:
     """Return the source that draws one package from `flow`, and the run's row when `run_row` gives it.
 
     Args:
         flow: None for a package with nothing but the row.
         run_row: asked when the package's leads are through; the row of `sync_runs`, or None while there is none.
+        cursor: to be remembered with the row, where there is no flow to tell it.
     """
-    source: ChainSource = _flowing(flow, run_row)
+    source: ChainSource = _flowing(flow, run_row, cursor)
     if flow is not None:
         extra = flow.reader.pages.fields.extra_columns()
         declare(source.schema, tables(SECTION), CHILDREN, extra, set(DICTIONARIES) - _KEPT)
     return source
 
 
-def _sync_runs(flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None]) -> DltResource:
+def _sync_runs(
+    flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None], cursor: Cursor | None
+) -> DltResource:
     table = tables(SECTION)["sync_runs"]
 
     @dlt.resource(**resource_hints(table, replace=False))
     def rows() -> Iterator[pa.Table | None]:
         while flow is not None and not flow.packaged:
             yield None  # dlt takes from the other resources first
+        if cursor is not None:
+            dlt.current.source_state().setdefault(SLOT, {})["cursor"] = cursor.to_dict()
         row = run_row()
         if row is not None:
             yield pa.Table.from_pylist([row], schema=table.schema())
@@ -221,8 +218,12 @@ def _sync_runs(flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | Non
 
 @dlt.source(name=SECTION, section=SECTION, _impl_cls=ChainSource)
 def bitrix24(
-    webhook_url: str = dlt.secrets.value,
+    webhook_url: TSecretStrValue | None = None,
     *,
+    client_id: str | None = None,
+    client_secret: TSecretStrValue | None = None,
+    refresh_token: TSecretStrValue | None = None,
+    oauth_server: str | None = None,
     api: str = "lead",
     overlap_minutes: float = 5.0,
     phone_region: str | None = None,
@@ -239,6 +240,10 @@ def bitrix24(
     Args:
         webhook_url: inbound webhook, `https://{portal}/rest/{user}/{code}/`; from SOURCES__BITRIX24__WEBHOOK_URL or
             `.dlt/secrets.toml` where not given.
+        client_id: with the next two, an application's access instead of a webhook.
+        client_secret: the application's key.
+        refresh_token: what the application's authorisation gave.
+        oauth_server: address of the OAuth server, where it is not the vendor's.
         api: "lead" (crm.lead.*) or "item" (crm.item.*).
         overlap_minutes: how far before the cursor a window begins.
         phone_region: default region of phone numbers without a country code (ISO 3166).
@@ -255,7 +260,9 @@ def bitrix24(
     def open_flow(cursor: Cursor) -> LeadFlow:
         if api not in FAMILIES:
             raise ConfigurationError(f"api is {api!r}; it is lead or item")
-        client = Bitrix24Client(webhook_url, limits=Limits(drain=requests_per_second, burst=burst))
+        told = (webhook_url, client_id, client_secret, refresh_token, oauth_server)
+        access = portal_access(dict(zip(ACCESS, told, strict=True)))
+        client = Bitrix24Client(access, limits=Limits(drain=requests_per_second, burst=burst))
         backfill = Backfill(parse_time(since), parse_time(until)) if since or until else None
         options = Options(
             family=FAMILIES[cast("FamilyName", api)].name,

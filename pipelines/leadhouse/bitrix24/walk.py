@@ -6,6 +6,7 @@ short page is ignored.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class Walk:
         after: everything up to this id is read.
         done: the end is proven.
         chain: pages to ask for in the next batch.
+        newest_seen: the newest ids, as far as they were asked for.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Walk:
     newest_ids: Callable[[msgspec.Raw], list[int]] | None = None
     done: bool = False
     chain: int = 1
+    newest_seen: list[int] = field(default_factory=list)
     _keys: list[str] = field(default_factory=list)
 
     def commands(self, *, probe: bool) -> dict[str, Command]:
@@ -63,6 +66,7 @@ class Walk:
         """
         found: list[Any] = []
         short = False
+        self._look_at_newest(batch)
         for key in self._keys:
             if key not in batch.results:
                 problem = batch.errors.get(key)
@@ -82,7 +86,7 @@ class Walk:
             if len(page) < PAGE_ROWS:
                 short = True
                 break
-        if short and self._newest_is_read(batch):
+        if short and self.newest_seen and max(self.newest_seen) <= self.after:
             self.done = True
         self.chain = 2 if short else PAGE_ROWS
         return found, None
@@ -105,15 +109,12 @@ class Walk:
             return [], self._paging(f"a page has {len(page)} rows, the vendor sends {PAGE_ROWS}")
         return page, None
 
-    def _newest_is_read(self, batch: Batch) -> bool:
+    def _look_at_newest(self, batch: Batch) -> None:
+        self.newest_seen = []
         result = batch.results.get(f"{self.name}_newest")
-        if result is None or self.newest_ids is None:
-            return False
-        try:
-            ids = self.newest_ids(result)
-        except (msgspec.MsgspecError, ValueError, TypeError, KeyError):
-            return False
-        return bool(ids) and max(ids) <= self.after
+        if result is not None and self.newest_ids is not None:
+            with suppress(msgspec.MsgspecError, ValueError, TypeError, KeyError):
+                self.newest_seen = self.newest_ids(result)
 
     def _paging(self, words: str) -> PagingError:
         return PagingError(words, portal=self.portal, method=self.command("0").method)

@@ -1,0 +1,285 @@
+"""One run at work on one portal and one warehouse: opened, loaded from, accounted for, recorded."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from leadhouse import logs
+from leadhouse.cursor import Cursor
+from leadhouse.errors import LeadhouseError, SightLostError
+from leadhouse.pipeline import existing, opened
+from leadhouse.progress import Progress, for_terminal
+from leadhouse.redact import redact
+from leadhouse.settings import PortalSettings, dataset_name, destination_url, known_source, portal_settings
+from leadhouse.state import stored
+from leadhouse.summary import SyncSummary
+from leadhouse.warehouse import Target, Warehouse, explain
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+    from leadhouse.bitrix24.client import Bitrix24Client
+    from leadhouse.bitrix24.families import FamilyName
+    from leadhouse.bitrix24.opening import Opening
+    from leadhouse.bitrix24.pieces import Piece, Reading
+    from leadhouse.bitrix24.source import LeadFlow
+    from leadhouse.columns import Kind
+    from leadhouse.unchanged import Unchanged
+
+log = structlog.get_logger("leadhouse.sync")
+
+LOCK_TIMEOUT_S = 60.0
+# Leads that a killed run reads again at most: a load package, a lot that waits behind it, and one that is being read.
+CHECKPOINT_LEADS = 20_000
+LOTS_AHEAD = 1
+_LOT_LEADS = 2_500  # a batch of 50 pages of 50
+PACKAGE_LEADS = CHECKPOINT_LEADS - (LOTS_AHEAD + 1) * _LOT_LEADS
+# Seconds of reading after which a package ends before that: slow portals get smaller ones.
+CHECKPOINT_S = 10.0
+
+
+@dataclass(slots=True)
+class Session:
+    """One run at work.
+
+    Attributes:
+        settings: how to reach and read the portal.
+        warehouse: where the rows go.
+        pipeline: dlt's pipeline to it, with the state that the warehouse holds.
+        client: the portal.
+        summary: what is accounted for.
+        progress: told what happens.
+    """
+
+    settings: PortalSettings
+    warehouse: Warehouse
+    pipeline: "Pipeline"
+    client: "Bitrix24Client"
+    summary: SyncSummary
+    progress: Progress
+    _schema_hash: str | None = None
+    _recorded: bool = False
+
+    @property
+    def slot(self) -> dict[str, Any]:
+        """What the warehouse's state remembers of this source, empty before the first run."""
+        return stored(self.pipeline, self.summary.source) or {}
+
+    @property
+    def cursor(self) -> Cursor:
+        """The stored cursor.
+
+        Raises:
+            StateError: it is damaged.
+        """
+        return Cursor.from_dict(self.slot.get("cursor"))
+
+    @property
+    def family(self) -> "FamilyName":
+        """The API family to begin with."""
+        return "item" if self.settings.api == "item" else "lead"
+
+    def stored_kinds(self) -> "dict[str, Kind]":
+        """Return the kinds of the columns that `leads` has in the warehouse; empty before the first run."""
+        from leadhouse.dlt_tables import stored_kinds  # noqa: PLC0415 - arrow's weight is loaded late
+
+        return stored_kinds(self.pipeline.default_schema) if self.pipeline.default_schema_name else {}
+
+    def opening(self) -> "Opening":
+        """Return the first batch, not sent yet."""
+        from leadhouse.bitrix24.opening import Opening  # noqa: PLC0415 - arrow's weight is loaded late
+
+        region = self.settings.phone_region
+        return Opening(self.client, family=self.family, region=region, stored=self.stored_kinds())
+
+    def load_all(
+        self, reading: "Reading", pieces: "Iterator[Piece]", unchanged: "Unchanged", *, final: bool = True
+    ) -> None:
+        """Load what is read, package by package.
+
+        Args:
+            reading: the portal being read.
+            pieces: what it brings.
+            unchanged: leaves out what the warehouse has already.
+            final: nothing follows in this run; its row goes with the last package, if no leads were written.
+        """
+        from leadhouse.bitrix24.source import LeadFlow  # noqa: PLC0415 - arrow's weight is loaded late
+
+        self.warehouse.columns = len(reading.pages.fields.columns)
+        nul = self.warehouse.target.kind != "postgres"
+        flow = LeadFlow(reading, pieces, unchanged=unchanged, limit=PACKAGE_LEADS, seconds=CHECKPOINT_S, nul=nul)
+        read_before = self.summary.leads_read
+        while not flow.finished:
+            self._load(flow, read_before, final=final)
+            self.summary.leads_read = read_before + flow.leads_read
+            self.account()
+            self.progress.step("loading", self.summary.leads_read)
+        self.summary.leads_unchanged += unchanged.count
+        self.summary.rows_written += flow.rows_written
+        self.summary.misfits += flow.misfits
+        self.summary.unavailable = reading.unavailable
+
+    def _load(self, flow: "LeadFlow", read_before: int, *, final: bool) -> None:
+        """Extract one package from `flow` and load it."""
+        from leadhouse.bitrix24.decode import CHILDREN  # noqa: PLC0415
+        from leadhouse.bitrix24.source import flowing  # noqa: PLC0415
+        from leadhouse.dlt_tables import ROOT  # noqa: PLC0415
+
+        def row() -> dict[str, Any] | None:
+            if not (final and flow.finished and flow.rows_written == 0):
+                return None
+            self.account()
+            self.summary.cursor_to = flow.cursor.cursor
+            self.summary.leads_read = read_before + flow.leads_read
+            return self._row("done")
+
+        self.pipeline.extract(flowing(flow, row))
+        with self.warehouse.held():
+            self.pipeline.normalize()
+            schema = self.pipeline.default_schema.stored_version_hash
+            if self._schema_hash != schema:
+                self.pipeline.sync_schema()
+                self.warehouse.index((ROOT, *CHILDREN), self.pipeline)
+                self._schema_hash = schema
+            self.pipeline.load()
+        self.summary.packages += 1
+
+    def account(self) -> None:
+        """Take over what the client counted."""
+        self.summary.portal = self.client.portal
+        self.summary.requests = self.client.traffic.requests
+        self.summary.retries = self.client.traffic.retries
+        self.summary.throttled_s = self.client.pause.throttled_s
+
+    def record(self, outcome: str, cursor: Cursor | None = None) -> None:
+        """Write the run's row of `sync_runs` in a package of its own, unless it is written or the run only looks."""
+        from leadhouse.bitrix24.source import flowing  # noqa: PLC0415
+
+        if self._recorded or self.warehouse.read_only:
+            return
+        with self.warehouse.held():
+            if self.pipeline.has_pending_data:
+                self.pipeline.abort_packages()
+            self.pipeline.run(flowing(None, lambda: self._row(outcome), cursor))
+
+    def _row(self, outcome: str) -> dict[str, Any]:
+        self.summary.finished_at = datetime.now(UTC)
+        self.summary.outcome = outcome
+        self._recorded = True
+        return self.summary.row()
+
+
+def run(
+    command: str,
+    source: str,
+    work: Callable[[Session], None],
+    *,
+    to: str | None,
+    dataset: str | None,
+    portal: str | None,
+    lock_timeout: float,
+    progress: Progress | None,
+    settings: dict[str, Any],
+    read_only: bool = False,
+) -> SyncSummary:
+    """Let `work` read a portal into a warehouse, as the only run there, and return what was done.
+
+    Args:
+        command: "sync", "reconcile", "lead" or "verify".
+        source: "bitrix24".
+        work: the run itself.
+        to: the destination.
+        dataset: the schema.
+        portal: name of the portal where several are configured.
+        lock_timeout: seconds to wait for another process.
+        progress: told what happens; None: a bar on a terminal, log lines otherwise.
+        settings: of the portal, by name.
+        read_only: `work` only looks, beside whatever run is at work; nothing is written, no row of `sync_runs` either.
+
+    Raises:
+        TransientError: the next run may heal it.
+        OperatorError: a person must act; the message says how.
+    """
+    logs.through_standard_library()
+    known_source(source)
+    unknown = settings.keys() - PortalSettings.__dataclass_fields__.keys() - {"overlap_minutes"}
+    if unknown:
+        raise TypeError(f"{command}() has no setting {', '.join(sorted(unknown))}")
+    name = dataset_name(source, portal, dataset)
+    target = Target.parse(destination_url(to))
+    chosen = portal_settings(source, portal, settings)
+    summary = SyncSummary(
+        run_id=secrets.token_hex(6),
+        source=source,
+        command=command,
+        portal="",
+        destination=target.label,
+        dataset=name,
+        started_at=datetime.now(UTC),
+    )
+    warehouse = Warehouse(target, name, lock_timeout=lock_timeout, read_only=read_only)
+    with (
+        structlog.contextvars.bound_contextvars(run_id=summary.run_id, source=source, dataset=name),
+        progress or for_terminal(f"{source} → {target.kind}") as shown,
+    ):
+        problem: LeadhouseError
+        try:
+            with (existing if read_only else opened)(warehouse, lock_timeout=lock_timeout) as pipeline:
+                client = _client(chosen)
+                _work(work, Session(chosen, warehouse, pipeline, client, summary, shown))
+        except LeadhouseError as error:
+            problem = error
+            summary.outcome = "failed"
+            summary.error = redact(str(error))
+        else:
+            return summary
+        finally:
+            _tell(summary)
+        raise problem
+
+
+def _client(settings: PortalSettings) -> "Bitrix24Client":
+    from leadhouse.bitrix24.client import Bitrix24Client, Limits  # noqa: PLC0415
+
+    limits = Limits(drain=settings.requests_per_second, burst=settings.burst)
+    return Bitrix24Client(settings.access, limits=limits)
+
+
+def _work(work: Callable[[Session], None], session: Session) -> None:
+    session.account()
+    problem: LeadhouseError | None = None
+    try:
+        work(session)
+        session.account()
+        session.record("done")
+        session.summary.outcome = "done"
+    except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
+        problem = explain(error, session.warehouse.target)
+    finally:
+        session.client.pause.cancel()
+        session.client.close()
+    if problem is not None:
+        session.account()
+        session.summary.error = redact(str(problem))
+        _record_failure(session, problem)
+        raise problem
+
+
+def _record_failure(session: Session, problem: LeadhouseError) -> None:
+    try:
+        void = isinstance(problem, SightLostError)
+        session.record("failed", replace(session.cursor, window=None, backfill_window=None) if void else None)
+    except Exception as error:  # noqa: BLE001 - the run's own error matters more
+        log.debug("the failed run could not be recorded", why=redact(str(error).split("\n", 1)[0]))
+
+
+def _tell(summary: SyncSummary) -> None:
+    """Write the canonical log line of the run."""
+    summary.finished_at = datetime.now(UTC)
+    left_out = ("run_id", "source", "dataset", "command")
+    told = {key: value for key, value in summary.to_dict().items() if key not in left_out}
+    (log.info if summary.outcome == "done" else log.error)(summary.command, **told)
