@@ -11,10 +11,13 @@ from statistics import median
 from bench.child import Cost, cost
 from bench.figures import Figures, spread
 from bench.portal import Served, portal
+from bench.race import faults, race
 
 GENERIC = Path(__file__).with_name("generic_rest_api.py")
 LATENCY_S = 0.3
 REQUESTS_PER_SECOND = 2.0
+_DELETIONS = 10
+_RECONCILE = ("-m", "leadhouse", "reconcile", "bitrix24", "--to", "duckdb:leads.duckdb", "--json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,34 @@ class Bench:
             f"{name}: wall over requests/{REQUESTS_PER_SECOND:g}", run.wall_s / floor, 1.15, "x {:.2f}"
         )
 
+    def reconcile(self) -> None:
+        """Ten deletions among all leads: found by counting, and by listing every id."""
+        leads = self._size.leads
+        with self._portal(leads) as served:
+            place = self._place()
+            self._sync(served, place)
+            for way, options, goal in (("counts", [], 12), ("every id listed (--deep)", ["--deep"], None)):
+                served.live(delete=_DELETIONS, seed=len(way))
+                run = cost([*_RECONCILE, *options], place, served.settings())
+                told = json.loads(run.stdout)
+                if told["leads_deleted"] != _DELETIONS:
+                    raise RuntimeError(f"{told['leads_deleted']} of {_DELETIONS} deletions were found")
+                name = f"reconcile, {leads:,} leads, {_DELETIONS} deleted, {way}"
+                self._figures.add(f"{name}: wall", f"{run.wall_s:.1f} s, of which {told['seconds']:.1f} s at work")
+                if goal is None:
+                    self._figures.add(f"{name}: requests", f"{told['requests']}")
+                else:
+                    self._figures.at_most(f"{name}: requests", told["requests"], goal, "{:.0f}")
+
+    def race(self) -> None:
+        """Life during the runs, leadhouse beside what people use today."""
+        for deletions in (False, True):
+            race(self._figures, min(6_000, self._size.leads), deletions=deletions)
+
+    def faults(self) -> None:
+        """Faults, leadhouse beside what people use today."""
+        faults(self._figures, min(6_000, self._size.leads))
+
     def start(self) -> None:
         """`leadhouse --help`, beside a Python that does nothing."""
         times = 4 * self._size.runs
@@ -134,6 +165,9 @@ class Bench:
             "generic": self.generic,
             "paced": self.paced,
             "memory": self.memory,
+            "reconcile": self.reconcile,
+            "race": self.race,
+            "faults": self.faults,
         }
 
     @contextmanager

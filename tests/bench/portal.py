@@ -28,9 +28,17 @@ class Served:
 
     def stats(self) -> dict[str, Any]:
         """Return what the portal did so far: requests, commands, busy and processor seconds."""
+        return self._control("stats")
+
+    def live(self, **life: int) -> dict[str, Any]:
+        """Let life happen on the portal: `delete=10, seed=1` and the like; return the ids it touched."""
+        return self._control("life", life)
+
+    def _control(self, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         parts = urlsplit(self.url)
         code = parts.path.strip("/").split("/")[-1]
-        with urllib.request.urlopen(f"{parts.scheme}://{parts.netloc}/sandbox/{code}/stats") as answer:  # noqa: S310 - loopback
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{parts.scheme}://{parts.netloc}/sandbox/{code}/{action}", data) as answer:  # noqa: S310 - loopback
             told: dict[str, Any] = json.load(answer)
         return told
 

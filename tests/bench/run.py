@@ -15,7 +15,7 @@ def main() -> None:
     """Run the measures named, all by default; a goal that is missed stands in the table and fails nothing."""
     size = Size()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="start, idle, first-load, generic, paced, memory; default all")
+    parser.add_argument("names", nargs="*", help="measures by name; default all")
     parser.add_argument("--leads", type=int, default=size.leads, help="leads of a full load")
     parser.add_argument("--generic-leads", type=int, default=size.generic_leads, help="leads for dlt's default loader")
     parser.add_argument("--runs", type=int, default=size.runs, help="repetitions of short measures")
