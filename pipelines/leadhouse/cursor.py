@@ -83,6 +83,7 @@ class Cursor:
         backfill, backfill_window: an unfinished `--since/--until` and its position.
         offset_min: the portal's UTC offset in minutes when it was read last; filters are written in it.
         listed_through: every id of the portal up to this one was seen in a complete listing; counting is enough there.
+        history_through: id of the newest stage history entry read; entries that come later have greater ids.
         reconciled_at: when portal and warehouse were compared last (UTC); None: never.
     """
 
@@ -92,6 +93,7 @@ class Cursor:
     backfill_window: Window | None = None
     offset_min: int = 0
     listed_through: int = 0
+    history_through: int = 0
     reconciled_at: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +106,7 @@ class Cursor:
             "backfill_window": _window_to_dict(self.backfill_window),
             "offset_min": self.offset_min,
             "listed_through": self.listed_through,
+            "history_through": self.history_through,
             "reconciled_at": _iso(self.reconciled_at),
         }
 
@@ -132,6 +135,7 @@ class Cursor:
                 backfill_window=_window_from_dict(stored.get("backfill_window")),
                 offset_min=_offset(stored.get("offset_min", 0)),
                 listed_through=int(stored.get("listed_through", 0)),
+                history_through=int(stored.get("history_through", 0)),
                 reconciled_at=_time(stored.get("reconciled_at")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -62,6 +62,8 @@ def test_leads_with_old_dates_are_fetched_whole(both_scene: Scene, way: str) -> 
     both_scene.later()
     new = both_scene.portal.import_leads(7, OLD)
     assert both_scene.sync().rows_written == 0, "the cursor cannot see them"
+    entries = len(both_scene.portal.stage_history())
+    assert both_scene.one("SELECT count(*) FROM {lead_stage_history}") == entries, "their stage history has new ids"
     summary = both_scene.reconcile()
     assert (summary.reconciled, summary.leads_recovered, summary.leads_read) == (way, len(new), len(new))
     settled(both_scene)

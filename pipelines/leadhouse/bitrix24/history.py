@@ -30,31 +30,35 @@ def history_id(row: Mapping[str, Any]) -> int:
     return int(row["ID"])
 
 
-def history_walk(portal: str, *, after: int, lower: datetime | None, done: bool) -> Walk:
-    """Return the walk over entries created at or after `lower` (portal's offset) with ids above `after`."""
+def history_walk(
+    name: str, portal: str, *, after: int, lower: datetime | None = None, until: datetime | None = None, done: bool
+) -> Walk:
+    """Return the walk over entries with ids above `after`, created at or after `lower` and before `until`."""
 
     def rows(result: msgspec.Raw) -> list[dict[str, Any]]:
         return _ROWS.decode(msgspec.json.decode(result, type=_Items).items)
 
     return Walk(
-        name="h",
+        name=name,
         portal=portal,
-        command=lambda position: _page(position, lower),
+        command=lambda position: _page(position, lower, until),
         reference=lambda key: f"$result[{key}][items][{PAGE_ROWS - 1}][ID]",
         rows=rows,
         id_of=history_id,
         after=after,
-        newest=_page(None, lower),
+        newest=_page(None, lower, until),
         newest_ids=lambda result: [history_id(row) for row in rows(result)],
         done=done,
     )
 
 
-def _page(after: str | None, lower: datetime | None) -> Command:
+def _page(after: str | None, lower: datetime | None, until: datetime | None) -> Command:
     """The page after an id, or the newest ids (`after` None)."""
     params = [("entityTypeId", "1")]
     if lower is not None:
         params.append(("filter[>=CREATED_TIME]", lower.isoformat()))
+    if until is not None:
+        params.append(("filter[<CREATED_TIME]", until.isoformat()))
     if after is not None:
         params.append(("filter[>ID]", after))
     params.append(("order[ID]", "DESC" if after is None else "ASC"))

@@ -115,22 +115,40 @@ class WindowReader:
         if window is None:
             raise ValueError("the window is not open")
         if not window.leads_done:
-            watch = Watch(self._client, self._opening, *self._bounds())
-            if not self._leads.done:
-                watch.begin(self._leads.after, self._newest_ids)
-            for rows, done in self._gather(self._leads, self._first_rows):
-                if rows:
-                    watch.note([self.pages.id_of(row) for row in rows])
-                    window = window.advance(self.pages.id_of(rows[-1]))
-                if done:
-                    watch.end()
-                yield self._lead_piece(rows, window := window.finish_leads() if done else window)
+            for piece, reached in self._lead_pieces(window):
+                window = reached
+                yield piece
         if window.history_after is not None:
-            for rows, done in self._gather(self._history, self._first_history):
-                last = history_id(rows[-1]) if rows else window.history_after
-                window = window.advance_history(None if done else last)
-                made = {"lead_stage_history": table_of("lead_stage_history", rows)} if rows else {}
-                yield Piece(made, self._at(window), last=window.done)
+            yield from self._history_pieces(window, window.history_after)
+
+    def _lead_pieces(self, window: Window) -> Iterator[tuple[Piece, Window]]:
+        watch = Watch(self._client, self._opening, *self._bounds())
+        if not self._leads.done:
+            watch.begin(self._leads.after, self._newest_ids)
+        for rows, done in self._gather(self._leads, self._first_rows):
+            if rows:
+                watch.note([self.pages.id_of(row) for row in rows])
+                window = window.advance(self.pages.id_of(rows[-1]))
+            if done:
+                watch.end()
+                window = window.finish_leads()
+            yield self._lead_piece(rows, window), window
+
+    def _history_pieces(self, window: Window, last: int) -> Iterator[Piece]:
+        for rows, _ in self._gather(self._older, self._first_older):
+            if rows:
+                self.cursor = replace(self.cursor, history_through=history_id(rows[-1]))
+            yield self._history_piece(rows, window)
+        for rows, done in self._gather(self._history, self._first_history):
+            last = history_id(rows[-1]) if rows else last
+            window = window.advance_history(None if done else last)
+            if done:
+                self.cursor = replace(self.cursor, history_through=max(self.cursor.history_through, last))
+            yield self._history_piece(rows, window)
+
+    def _history_piece(self, rows: list[Any], window: Window) -> Piece:
+        made = {"lead_stage_history": table_of("lead_stage_history", rows)} if rows else {}
+        return Piece(made, self._at(window), last=window.done)
 
     def closed(self, cursor: Cursor) -> Cursor:
         """Return what is remembered when all pieces are in the warehouse."""
@@ -194,6 +212,7 @@ class WindowReader:
         self._lower = lower
         self._first_rows: list[Any] = []
         self._first_history: list[Any] = []
+        self._first_older: list[Any] = []
         self._leads = Walk(
             name="p",
             portal=self._client.portal,
@@ -206,12 +225,12 @@ class WindowReader:
             newest_ids=lambda result: self.pages.newest_ids(result),  # noqa: PLW0108
             done=window.leads_done if window else False,
         )
-        self._history = history_walk(
-            self._client.portal,
-            after=(window.history_after or 0) if window else 0,
-            lower=lower,
-            done=self.backfill or (window is not None and window.history_after is None),
-        )
+        no_history = self.backfill or (window is not None and window.history_after is None)
+        after = (window.history_after or 0) if window else 0
+        self._history = history_walk("h", self._client.portal, after=after, lower=lower, done=no_history)
+        # Entries of leads that came with old dates: new ids, times before the window.
+        known, whole = self.cursor.history_through, lower is None
+        self._older = history_walk("o", self._client.portal, after=known, until=lower, done=no_history or whole)
 
     def _commands(self, taken: int) -> dict[str, Command]:
         self._start_walks()
@@ -219,6 +238,8 @@ class WindowReader:
         if not self._history.done:
             self._history.chain = _HISTORY_PAGES
             commands |= self._history.commands(probe=True)
+        if not self._older.done:
+            commands |= self._older.commands(probe=True)
         if not self._leads.done:
             if self._opening.family is ITEM and self._lower is not None:
                 commands["recent"] = self._opening.family.recent()
@@ -275,9 +296,14 @@ class WindowReader:
         if isinstance(problem, OperatorError):
             log.warning("the portal does not give stage history; its table stays as it is", why=str(problem))
             self.unavailable = ["lead_stage_history"]
-            self._history.done = True
+            self._history.done = self._older.done = True
         else:
             self._first_history, _ = self._history.take(batch)
+            if isinstance(batch.errors.get("o0"), OperatorError):
+                log.debug("the portal does not filter stage history up to a time")
+                self._older.done = True
+            elif not self._older.done:
+                self._first_older, _ = self._older.take(batch)
 
     def _open_window(self, now: datetime) -> None:
         offset = now.utcoffset() or timedelta()
