@@ -20,7 +20,7 @@ demo: $(VENV)/installed
 	@$(BIN)/leadhouse demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

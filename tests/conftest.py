@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg2
 import pytest
+
+from copies import administer
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +57,3 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     administer(postgres_server, f"CREATE DATABASE {name}")
     yield postgres_server.replace("/postgres?", f"/{name}?")
     administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def administer(url: str, *statements: str) -> None:
-    """Run statements that no transaction may hold."""
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()

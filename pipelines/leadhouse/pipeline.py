@@ -4,8 +4,8 @@ dlt restores state and schema from the destination, so pending packages of a kil
 one rule that survived every kill), a lost disk changes nothing, and no personal data stays in working files.
 """
 
-import os
 import shutil
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,22 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from leadhouse import logs
-from leadhouse.errors import ConfigurationError, LeadhouseError, StateError
+from leadhouse.errors import ConfigurationError, LeadhouseError, StateError, UnreadableStateError
 from leadhouse.lock import run_lock
-from leadhouse.settings import data_dir
+from leadhouse.settings import configure_dlt, data_dir
 from leadhouse.warehouse import Warehouse, explain
 
 if TYPE_CHECKING:
     from dlt import Pipeline
-
-# dlt's settings for every run; a person's own environment wins.
-_ENVIRONMENT = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
-    "RUNTIME__LOG_LEVEL": "WARNING",
-}
 
 
 def pipeline_name(dataset: str) -> str:
@@ -62,6 +53,13 @@ def opened(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline"]
         RunLockedError: another run is at work.
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the destination cannot be used.
     """
+    with _alone(warehouse, lock_timeout) as (name, folder):
+        yield _restored(warehouse, name, folder)
+
+
+@contextmanager
+def _alone(warehouse: Warehouse, lock_timeout: float) -> Iterator[tuple[str, Path]]:
+    """Keep other runs out; give the pipeline's name and the folder that it works in."""
     configure_dlt()
     name = pipeline_name(warehouse.dataset)
     folder = data_dir() / "pipelines" / warehouse.target.identity
@@ -69,7 +67,7 @@ def opened(warehouse: Warehouse, *, lock_timeout: float) -> Iterator["Pipeline"]
     with run_lock(lock, lock_timeout, name), warehouse.one_run():
         _wipe(folder / name)
         try:
-            yield _restored(warehouse, name, folder)
+            yield name, folder
         finally:
             _wipe(folder / name)
 
@@ -86,12 +84,6 @@ def looked_at(warehouse: Warehouse) -> Iterator["Pipeline"]:
         yield _restored(warehouse, pipeline_name(warehouse.dataset), Path(folder))
 
 
-def configure_dlt() -> None:
-    """Set dlt's settings in the environment, where a person has not."""
-    for key, value in _ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
-
-
 def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
     import dlt  # noqa: PLC0415 - costs half a second
 
@@ -105,10 +97,38 @@ def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
         with warehouse.held():
             pipeline.sync_destination()
     except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
-        problem = explain(error, warehouse.target)
+        problem = _unreadable(error, name) or explain(error, warehouse.target)
     else:
         return pipeline
     raise problem
+
+
+def _unreadable(error: BaseException | None, name: str) -> UnreadableStateError | None:
+    """Return our error where dlt failed over the content of the stored state."""
+    steps: set[str] = set()
+    newer, seen = False, error
+    while seen is not None:
+        steps |= {frame.name for frame in traceback.extract_tb(seen.__traceback__)}
+        newer = newer or "UpgradePath" in type(seen).__name__
+        seen = seen.__cause__ or seen.__context__
+    if newer:
+        return UnreadableStateError(f"the stored state of {name} was written by a newer dlt; upgrade leadhouse here")
+    if {"decompress_state", "migrate_pipeline_state"} & steps:
+        return UnreadableStateError(f"the stored state of {name} is damaged; run `leadhouse state reset`")
+    return None
+
+
+def discard_state(warehouse: Warehouse, *, lock_timeout: float) -> None:
+    """Delete all that is remembered, without reading it; the next run reads everything again into place."""
+    import dlt  # noqa: PLC0415 - costs half a second
+
+    with _alone(warehouse, lock_timeout) as (name, folder):
+        pipeline = dlt.pipeline(
+            name, pipelines_dir=str(folder), destination=warehouse.target.destination(), dataset_name=warehouse.dataset
+        )
+        with warehouse.held(), pipeline.sql_client() as client:
+            table = client.make_qualified_table_name("_dlt_pipeline_state")
+            client.execute_sql(f"DELETE FROM {table} WHERE pipeline_name = %s", name)  # noqa: S608
 
 
 def _wipe(folder: Path) -> None:

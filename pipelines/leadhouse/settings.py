@@ -18,6 +18,15 @@ SOURCES = ("bitrix24",)
 DEFAULT_TO = "duckdb:leadhouse.duckdb"
 APPLICATION = ("client_id", "client_secret", "refresh_token")
 ACCESS = ("webhook_url", *APPLICATION, "oauth_server")
+# dlt's settings for every run, set before dlt is imported: it would send telemetry from then on. A person's own
+# environment wins.
+_ENVIRONMENT = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
+    "RUNTIME__LOG_LEVEL": "WARNING",
+}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
 
 
@@ -159,7 +168,14 @@ def destination_url(given: str | None) -> str:
     return str(given or _from_dlt("leadhouse.to", secret=True) or DEFAULT_TO)
 
 
+def configure_dlt() -> None:
+    """Set dlt's settings in the environment, where a person has not."""
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+
+
 def _from_dlt(key: str, *, secret: bool) -> Any:
+    configure_dlt()
     import dlt  # noqa: PLC0415 - costs half a second
 
     problem = ""

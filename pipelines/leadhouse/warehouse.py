@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from leadhouse.errors import (
     WarehouseUnavailableError,
 )
 from leadhouse.redact import redact, register_secrets
+from leadhouse.settings import configure_dlt
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -34,18 +34,39 @@ _POLL_S = 0.2
 _MEMORY_MB = 256
 _HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _QUOTED = re.compile(r"\"[^\"/]*\"|'[^'/]*'")
-_FULL = ("no space left", "disk is full", "disk full", "disk quota", "could not extend file")
+_CONVERTED = re.compile(r"""(?<=string )'.*'|(?<=: )".*"$""")
+CHANGED_BY_HAND = (
+    "somebody changed the tables by hand: put it back as it was and run `leadhouse sync` with --full, or fill a new "
+    "dataset with --dataset"
+)
 _REFUSED = (
-    "password authentication failed",
-    "no password supplied",
-    "role ",
-    "permission denied",
-    "read-only",
-    "not a valid duckdb database",
-    "version number",
-    "cannot open file",
-    "could not read enough bytes",
-    "no pg_hba.conf entry",
+    "password authentication failed|no password supplied|role |permission denied|read-only|version number|"
+    "cannot open file|no pg_hba.conf entry"
+)
+_CROWDED = "too many c|remaining connection slots|starting up|shutting down|in recovery mode"
+# What a database's words mean for the run and its operator, the first that is found.
+_MEANINGS: tuple[tuple[str, type[LeadhouseError], str], ...] = (
+    (
+        "no space left|disk is full|disk full|disk quota|could not extend file",
+        WarehouseUnavailableError,
+        "the disk is full, free some space and run again",
+    ),
+    (
+        (
+            "binder error|catalog error|conversion error|constraint error|is of type|invalid input syntax|"
+            "cannot insert into|cannot delete from|violates (not-null|check|foreign key)|"
+            "(column|relation|operator|table) .{1,200}does not exist"
+        ),
+        WarehouseRefusedError,
+        CHANGED_BY_HAND,
+    ),
+    (
+        "corrupt database file|could not read enough bytes|not a valid duckdb database|failed to deserialize",
+        WarehouseRefusedError,
+        "the file is damaged: put a copy of it back, or move it away and the next run fills a new one",
+    ),
+    (_CROWDED, WarehouseUnavailableError, "wait, or raise the server's limit of connections, and run again"),
+    (_REFUSED, WarehouseRefusedError, "correct the destination's address, password or rights"),
 )
 
 
@@ -77,7 +98,7 @@ class Target:
                 return cls("duckdb", str(path))
         if scheme in ("postgres", "postgresql") and rest.startswith("//"):
             _check_postgres(to)
-            return cls("postgres", f"postgresql:{rest}")
+            return cls("postgres", f"postgresql:{rest.replace(' ', '%20')}")
         if re.fullmatch(r"[A-Za-z_][\w.]*", to):
             return _named(to)
         raise ConfigurationError(
@@ -110,9 +131,12 @@ class Target:
             from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials  # noqa: PLC0415
 
             return dlt.destinations.duckdb(DuckDbCredentials(self.url, read_only=True))
-        made = dlt.destinations.duckdb if self.kind == "duckdb" else dlt.destinations.postgres
-        named = {"destination_name": self.name} if self.name else {}
-        return made(self.url, preferred_loader_file_format="parquet", **named)  # type: ignore[arg-type]  # union of two factories
+        named: Any = {"destination_name": self.name} if self.name else {}
+        if self.kind == "duckdb":
+            return dlt.destinations.duckdb(self.url, preferred_loader_file_format="parquet", **named)
+        from leadhouse.libpq import LibpqPostgres  # noqa: PLC0415 - loads dlt
+
+        return LibpqPostgres(self.url, preferred_loader_file_format="parquet", **named)
 
 
 class Warehouse:
@@ -134,6 +158,7 @@ class Warehouse:
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
+        self._lock: Any = None
         self.columns = 0
 
     @property
@@ -148,8 +173,10 @@ class Warehouse:
         Raises:
             WarehouseLockedError: another process kept it open for longer than the time-out.
             WarehouseRefusedError: the file cannot be opened.
+            WarehouseUnavailableError: the lock of `one_run` is lost.
         """
         if self.target.kind != "duckdb" or self._guard is not None:
+            self._check_lock()
             yield
             return
         self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
@@ -187,9 +214,25 @@ class Warehouse:
                             "wait for it to end, or raise --lock-timeout"
                         )
                     time.sleep(_POLL_S)
+            self._lock = connection
             yield
         finally:
+            self._lock = None
             connection.close()
+
+    def _check_lock(self) -> None:
+        """Fail where the server ended the connection that holds the lock of `one_run`: another run may have it."""
+        if self._lock is None:
+            return
+        import psycopg2  # noqa: PLC0415 - loaded already, it holds the lock
+
+        with suppress(psycopg2.Error), self._lock.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return
+        raise WarehouseUnavailableError(
+            f"{self.target.label}: the server ended the connection that keeps other runs out; "
+            "the next run continues from the last checkpoint"
+        )
 
     def index(self, tables: Sequence[str], pipeline: "Pipeline") -> None:
         """Give Postgres the indexes that dlt does not: the key of leads, `lead_id` and `id` of child tables."""
@@ -206,28 +249,6 @@ class Warehouse:
                 if table not in ("lead_custom_values", "schema_drift"):
                     client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_id" ON {name} (id)')
 
-    def versions(self, pipeline: "Pipeline", ids: Sequence[int]) -> dict[int, tuple[datetime | None, int | None, bool]]:
-        """Return what the warehouse has of these leads: modification time, fingerprint, and whether it is deleted."""
-        if not ids:
-            return {}
-        with self.held(), pipeline.sql_client() as client:
-            name = client.make_qualified_table_name("leads")
-            wanted = ",".join(map(str, ids))
-            rows = client.execute_sql(
-                f"SELECT id, date_modify, _fingerprint, deleted_at IS NOT NULL FROM {name} WHERE id IN ({wanted})"  # noqa: S608 - integers
-            )
-        return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
-
-    def newest_id(self, pipeline: "Pipeline") -> int | None:
-        """Return the greatest lead id in the warehouse, None while there is none or the destination has no SQL."""
-        if not pipeline.schemas or self.target.kind == "named":
-            return None
-        if "leads" not in pipeline.default_schema.tables:
-            return None
-        with self.held(), pipeline.sql_client() as client:
-            rows = client.execute_sql(f"SELECT max(id) FROM {client.make_qualified_table_name('leads')}")  # noqa: S608
-        return rows[0][0] if rows else None
-
 
 def _check_postgres(url: str) -> None:
     """Register the password of a Postgres URL.
@@ -238,7 +259,8 @@ def _check_postgres(url: str) -> None:
     with suppress(ValueError):
         parts = urlsplit(url)
         told = parts.password or ""
-        register_secrets([told, unquote(told), quote(unquote(told), safe=" +")])  # the last is how dlt writes it
+        # The last two are how dlt and we write it.
+        register_secrets([told, unquote(told), quote(unquote(told), safe=" +"), quote(unquote(told), safe="+")])
         # A password with a bare / ? or # ends the host early: what follows it is the rest of the password.
         whole = "@" not in parts.path + parts.fragment and ("@" in parts.netloc or "@" not in parts.query)
         if whole and parts.port != 0 and parts.netloc + parts.path.strip("/") + parts.query:
@@ -251,6 +273,7 @@ def _check_postgres(url: str) -> None:
 
 def _named(name: str) -> Target:
     """Return the destination that dlt's configuration describes; DuckDB and Postgres are recognised as such."""
+    configure_dlt()
     import dlt  # noqa: PLC0415 - costs half a second
 
     problem = ""
@@ -265,7 +288,9 @@ def _named(name: str) -> Target:
         if kind == "duckdb":
             return Target(kind, str(Path(credentials.database or f"{name}.duckdb").absolute()), name)
         register_secrets([credentials.password] if credentials.password else [])
-        return Target(kind, str(credentials.to_native_representation()), name)
+        from leadhouse.libpq import readable  # noqa: PLC0415 - loads dlt
+
+        return Target(kind, readable(str(credentials.to_native_representation())), name)
     except Exception as error:  # noqa: BLE001 - dlt raises many classes for an unknown name or a missing field
         problem = redact(" ".join(str(error).split())[:200])
     raise ConfigurationError(f"dlt cannot resolve the destination {name!r} ({problem}); describe it in .dlt/")
@@ -282,26 +307,29 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
         seen = seen.__cause__ or seen.__context__
     cause = chain[-1]
     if isinstance(cause, AttributeError | TypeError | LookupError | NameError | AssertionError):
-        log.debug("internal error", exc_info=cause)
-        where = traceback.extract_tb(cause.__traceback__)[-1] if cause.__traceback__ else None
-        place = f" in {Path(where.filename).name}:{where.lineno}" if where else ""
-        return InternalError(f"{type(cause).__name__}{place}: {redact(str(cause))[:200]}; report this with --verbose")
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(cause.__traceback__)]
+        log.debug("internal error", type=type(cause).__name__, places=places)
+        place = f" in {places[-1]}" if places else ""
+        text = _without_values(redact(str(cause)))[:200]
+        return InternalError(f"{type(cause).__name__}{place}: {text}; report this with --verbose")
     line = _without_values(redact(" ".join(str(cause).split("\n", 1)[0].split())))[:300]
     everything = " ".join(str(part) for part in chain).lower()
     told = f"{target.label}: {line or type(cause).__name__}"
     holder = _HOLDER.search(" ".join(str(part) for part in chain))
     if holder:
         return _locked(target.label, holder)
-    if any(words in everything for words in _FULL):
-        return WarehouseUnavailableError(f"{told}; the disk is full, free some space and run again")
-    if any(words in everything for words in _REFUSED):
-        return WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
+    for words, meaning, cure in _MEANINGS:
+        if re.search(words, everything):
+            return meaning(f"{told}; {cure}")
     return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
 
 
 def _without_values(line: str) -> str:
-    """Return a database's message without quoted values that may be phones: seven digits or more, and no path."""
-    return _QUOTED.sub(lambda found: "<value>" if sum(map(str.isdigit, found[0])) > 6 else found[0], line)
+    """Return a message without quoted values, no paths, that may be phones (seven digits or more) or e-mails."""
+    return _QUOTED.sub(
+        lambda found: "<value>" if sum(map(str.isdigit, found[0])) > 6 or "@" in found[0] else found[0],
+        _CONVERTED.sub("<value>", line),
+    )
 
 
 def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
@@ -350,6 +378,8 @@ def _connect_postgres(target: Target) -> Any:
     line = redact(" ".join(str(problem).split("\n", 1)[0].split()))[:300]
     told = f"{target.label}: {line}"
     text = str(problem).lower()
-    if any(words in text for words in _REFUSED) or "does not exist" in text:
+    crowded = re.search(_CROWDED, text)
+    if not crowded and re.search(f"{_REFUSED}|does not exist", text):
         raise WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
-    raise WarehouseUnavailableError(f"{told}; start the server, the next run continues from the last checkpoint")
+    cure = "wait, or raise its limit of connections" if crowded else "start the server"
+    raise WarehouseUnavailableError(f"{told}; {cure}, the next run continues from the last checkpoint")

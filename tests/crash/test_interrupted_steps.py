@@ -20,7 +20,8 @@ from crash.working_files import leftovers
 from leadhouse.sandbox.bitrix24 import Clock, Portal, serve
 
 LEADS = 100
-POINTS = 10
+PACKAGE = 60
+POINTS = 8
 
 
 class Crasher:
@@ -40,12 +41,12 @@ class Crasher:
             text=True,
         )
 
-    def sync(self, url: str, to: str, die_at: int | None = None) -> tuple[int, int]:
-        """Sync in a child; return its exit status and the steps that it took."""
+    def sync(self, url: str, to: str, die_at: int | None = None, package: int = PACKAGE) -> tuple[int, int]:
+        """Sync in a child, in packages of so many leads; return its exit status and the steps that it took."""
         into, out = self._process.stdin, self._process.stdout
         assert into is not None
         assert out is not None
-        into.write(json.dumps({"die_at": die_at, "sync": {"to": to, "webhook_url": url}}) + "\n")
+        into.write(json.dumps({"die_at": die_at, "package": package, "sync": {"to": to, "webhook_url": url}}) + "\n")
         into.flush()
         line = out.readline()
         assert line, self.log.read_text()[-4000:]
@@ -123,7 +124,7 @@ def _die_and_heal(crasher: Crasher, portal: Portal, url: str, to: str, die_at: i
     assert status == DIED, f"step {die_at}: the run went on, {crasher.log.read_text()[-2000:]}"
     if lost:
         shutil.rmtree(crasher.data)
-    status, _ = crasher.sync(url, to)
+    status, _ = crasher.sync(url, to, package=LEADS)
     assert status == 0, f"after death at step {die_at}: {crasher.log.read_text()[-4000:]}"
     try:
         oracle.assert_equal(portal, to)

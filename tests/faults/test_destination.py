@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,12 @@ def test_a_duckdb_file_that_is_freed_in_time_is_waited_for(command: Command) -> 
     reader = Reader(file)
     command.portal.live(create=5, edit=5, seed=1)
     process = command.start(f"duckdb:{file}", "--lock-timeout", "120")
-    assert process.stderr is not None
-    told = process.stderr.readline()
+    wait_until(lambda: "\n" in process.err, "the run says something")
+    told = process.err
     assert "waiting for the DuckDB file" in told
     assert f'"pid": {reader.pid}' in told
     reader.close()
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+    assert process.end().status == 0
     oracle.assert_equal(command.portal, f"duckdb:{file}")
 
 
@@ -72,7 +72,6 @@ def test_a_second_run_waits_for_the_first_and_says_so(command: Command) -> None:
     wait_until(lambda: command.portal.http_requests > asked, "the first run asks the portal")
     ended = command.run(f"duckdb:{file}", "--lock-timeout", "0.2")
     first.kill()
-    first.communicate()
     ended.assert_failed(1, "another run of leadhouse_bitrix24", "--lock-timeout")
     command.portal.latency = 0.0
     command.assert_heals(f"duckdb:{file}")
@@ -102,8 +101,10 @@ def test_a_folder_that_does_not_exist_is_refused(command: Command) -> None:
 
 
 def _heed_permissions() -> None:
-    """Root passes over permission bits; without this capability it does not. Others lack it anyway."""
-    ctypes.CDLL(None).prctl(24, 1)  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE
+    """Root passes over permission bits; without capabilities it does not. Others have none anyway."""
+    version_3_of_this_process = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    none_effective_permitted_inheritable = (ctypes.c_uint32 * 6)()
+    ctypes.CDLL(None).capset(version_3_of_this_process, none_effective_permitted_inheritable)
 
 
 def test_a_read_only_folder_is_refused(command: Command) -> None:
@@ -132,15 +133,15 @@ def test_a_read_only_working_directory_is_refused(command: Command) -> None:
     command.assert_heals(to)
 
 
+def _limit_files(size: int) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
 @pytest.mark.parametrize("size", [0, 8_192, 13_000, 120_000])
 def test_no_room_for_the_file_fails_and_heals(command: Command, size: int) -> None:
     """A limit on the size of files stands for the end of the disk: the write fails in the middle."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
     to = f"duckdb:{command.folder / 'leads.duckdb'}"
-    ended = command.run(to, before=limit)
+    ended = command.run(to, before=partial(_limit_files, size))
     ended.assert_failed(1)
     command.assert_heals(to)

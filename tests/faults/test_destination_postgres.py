@@ -6,8 +6,10 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 
+import oracle
 from crash.processes import wait_until
 from faults.command import Command
+from leadhouse.sandbox.bitrix24 import Portal
 
 _PASSWORD = "cörrect-horse/9"
 
@@ -80,6 +82,19 @@ def test_a_server_that_is_down_may_come_back(command: Command, postgres_url: str
     assert "sesame-opens" not in ended.err
 
 
+def _throw_out(postgres_url: str, which: str = "true") -> None:
+    """End connections to the database as an administrator does."""
+    connection = psycopg2.connect(postgres_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608 - a test's own condition
+            f"WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+        )
+        thrown = cursor.rowcount
+    connection.close()
+    assert thrown
+
+
 @pytest.mark.parametrize("struck", ["batch", "crm.stagehistory.list"])
 def test_a_server_that_throws_everybody_out_in_the_middle_is_returned_to(
     command: Command, postgres_url: str, struck: str
@@ -87,22 +102,32 @@ def test_a_server_that_throws_everybody_out_in_the_middle_is_returned_to(
     thrown: list[str] = []
 
     def throw_out(method: str, _: object, __: object) -> None:
-        if method != struck or thrown:
-            return
-        thrown.append(method)
-        connection = psycopg2.connect(postgres_url)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        connection.close()
+        if method == struck and not thrown:
+            thrown.append(method)
+            _throw_out(postgres_url)
 
     command.portal.before_command.append(throw_out)
-    ended = command.run(postgres_url)
+    command.run(postgres_url).assert_failed(1)
     assert thrown
-    if ended.status:
-        ended.assert_failed(1)
     command.portal.before_command.clear()
     command.portal.live(create=5, edit=5, seed=1)
+    command.assert_heals(postgres_url)
+
+
+def test_a_run_that_lost_the_lock_writes_nothing_more(command: Command, postgres_url: str) -> None:
+    """Another run may have begun: what this one has read since is older."""
+
+    def lose(method: str, _: object, portal: Portal) -> None:
+        if method == "crm.lead.list":
+            portal.before_command.clear()
+            _throw_out(postgres_url, "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')")
+
+    command.assert_heals(postgres_url)
+    command.portal.clock.advance(3600)
+    command.portal.live(create=5, edit=5, seed=1)
+    held = "SELECT max(synced_at) AS newest, count(*) AS leads FROM bitrix24.leads"
+    before = oracle.query(postgres_url, held)
+    command.portal.before_command.append(lose)
+    command.run(postgres_url).assert_failed(1, "keeps other runs out")
+    assert oracle.query(postgres_url, held) == before
     command.assert_heals(postgres_url)

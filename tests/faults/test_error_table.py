@@ -10,6 +10,7 @@ from leadhouse.bitrix24.codes import CODES
 from leadhouse.cli import main
 from leadhouse.errors import (
     LeadhouseError,
+    LeadNotFoundError,
     OperatorError,
     PermissionDeniedError,
     PortalBusyError,
@@ -70,7 +71,7 @@ def test_a_code_means_the_same_inside_a_batch(client: Bitrix24Client, portal: Po
     ("code", "description", "status", "expected"),
     [
         ("", "Access denied.", 400, PermissionDeniedError),
-        ("", "Not found", 400, PortalMethodError),
+        ("", "Not found", 400, LeadNotFoundError),
         (0, "Access denied", 400, PermissionDeniedError),
         ("ACCESS_DENIED", "Access denied", 400, PermissionDeniedError),
         ("", "Too many requests", 503, PortalBusyError),
@@ -122,6 +123,3 @@ def test_the_command_ends_with_one_line_and_the_exit_status_of_the_class(
     assert said[0].startswith("leadhouse: ")
     assert cure in said[0]
     assert "Traceback" not in out + err
-    scene.portal.faults.clear()
-    scene.sync()
-    scene.check()

@@ -38,6 +38,15 @@ def both_scene(scene: Scene, request: pytest.FixtureRequest) -> Scene:
     return scene
 
 
+@pytest.fixture(params=[("duckdb", "lead"), ("postgres", "item")], ids=["duckdb-lead", "postgres-item"])
+def either_scene(portal: Portal, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """Each kind of warehouse once, each API family once, where they do not act upon each other."""
+    kind, api = request.param
+    to = request.getfixturevalue("postgres_url") if kind == "postgres" else f"duckdb:{tmp_path / 'leads.duckdb'}"
+    with serve(portal) as served:
+        yield Scene(portal, served.url, to, api=api)
+
+
 @pytest.fixture
 def duckdb_scene(portal: Portal, tmp_path: Path) -> Iterator[Scene]:
     """A portal and a DuckDB file, where the destination does not matter."""

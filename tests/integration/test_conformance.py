@@ -50,37 +50,37 @@ def test_the_first_sync_equals_the_portal(both_scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("portal", [small_portal(0)], ids=["empty"])
-def test_an_empty_portal_makes_all_tables_and_columns_with_the_contracts_types(both_scene: Scene) -> None:
-    both_scene.sync()
-    assert oracle.columns(both_scene.to) == promised_columns(both_scene)
+def test_an_empty_portal_makes_all_tables_and_columns_with_the_contracts_types(either_scene: Scene) -> None:
+    either_scene.sync()
+    assert oracle.columns(either_scene.to) == promised_columns(either_scene)
 
 
 @pytest.mark.parametrize("portal", [small_portal(0)], ids=["empty"])
 def test_the_types_stay_when_an_empty_portal_fills(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.portal.invent_leads(60)
     scene.later().sync()
     scene.check()
     assert oracle.columns(scene.to) == promised_columns(scene)
 
 
-def test_dictionaries_equal_the_portals(both_scene: Scene) -> None:
-    both_scene.sync()
-    statuses = both_scene.rows("SELECT entity_id, status_id, name, semantics, is_system FROM {statuses}")
+def test_dictionaries_equal_the_portals(either_scene: Scene) -> None:
+    either_scene.sync()
+    statuses = either_scene.rows("SELECT entity_id, status_id, name, semantics, is_system FROM {statuses}")
     assert sorted((row["entity_id"], row["status_id"], row["name"], row["semantics"]) for row in statuses) == sorted(
-        (row["ENTITY_ID"], row["STATUS_ID"], row["NAME"], row["SEMANTICS"]) for row in both_scene.portal.statuses()
+        (row["ENTITY_ID"], row["STATUS_ID"], row["NAME"], row["SEMANTICS"]) for row in either_scene.portal.statuses()
     )
-    users = both_scene.rows("SELECT id, is_active, name, last_name FROM {users} ORDER BY id")
+    users = either_scene.rows("SELECT id, is_active, name, last_name FROM {users} ORDER BY id")
     assert [(row["id"], row["is_active"], row["name"]) for row in users] == [
-        (int(row["ID"]), row["ACTIVE"], row["NAME"]) for row in sorted(both_scene.portal.users(), key=_id)
+        (int(row["ID"]), row["ACTIVE"], row["NAME"]) for row in sorted(either_scene.portal.users(), key=_id)
     ]
-    bases = both_scene.rows("SELECT currency FROM {currencies} WHERE is_base")
+    bases = either_scene.rows("SELECT currency FROM {currencies} WHERE is_base")
     assert [row["currency"] for row in bases] == [
-        row["CURRENCY"] for row in both_scene.portal.currencies() if row["BASE"] == "Y"
+        row["CURRENCY"] for row in either_scene.portal.currencies() if row["BASE"] == "Y"
     ]
-    custom = both_scene.rows("SELECT name, is_multiple, type FROM {lead_fields} WHERE is_custom ORDER BY name")
+    custom = either_scene.rows("SELECT name, is_multiple, type FROM {lead_fields} WHERE is_custom ORDER BY name")
     assert [(row["name"], row["is_multiple"], row["type"]) for row in custom] == sorted(
-        (row["FIELD_NAME"], row["MULTIPLE"] == "Y", row["USER_TYPE_ID"]) for row in both_scene.portal.userfields()
+        (row["FIELD_NAME"], row["MULTIPLE"] == "Y", row["USER_TYPE_ID"]) for row in either_scene.portal.userfields()
     )
 
 
@@ -89,7 +89,7 @@ def _id(row: oracle.Row) -> int:
 
 
 def test_a_renamed_stage_is_renamed_without_any_lead_changing(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.portal.rename_status("STATUS", "NEW", "Fresh")
     summary = scene.later().sync()
     assert scene.one("SELECT name FROM {statuses} WHERE entity_id = 'STATUS' AND status_id = 'NEW'") == "Fresh"
@@ -97,7 +97,7 @@ def test_a_renamed_stage_is_renamed_without_any_lead_changing(scene: Scene) -> N
 
 
 def test_an_option_that_the_portal_dropped_stays_explained(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.portal.userfield_map["UF_CRM_1704817278"].options.pop(0)
     scene.later().sync()
     options = scene.rows("SELECT id FROM {lead_field_options} WHERE field = 'uf_crm_1704817278' ORDER BY id")
@@ -106,7 +106,7 @@ def test_an_option_that_the_portal_dropped_stays_explained(scene: Scene) -> None
 
 def test_an_incremental_sync_brings_every_kind_of_change(both_scene: Scene) -> None:
     scene, portal = both_scene, both_scene.portal
-    scene.sync()
+    scene.synced()
     scene.later()
     changes = portal.live(create=3, edit=4, phone_add=2, phone_remove=2, stage=3, seed=5)
     summary = scene.later().sync()
@@ -116,7 +116,7 @@ def test_an_incremental_sync_brings_every_kind_of_change(both_scene: Scene) -> N
 
 
 def test_a_phone_that_is_added_appears(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     lead_id = scene.later().without_phone()
     scene.portal.update_lead(lead_id, {"PHONE": [{"VALUE": "+44 7700 900123", "VALUE_TYPE": "MOBILE"}]})
     scene.sync()
@@ -142,18 +142,18 @@ def test_one_of_two_phones_that_is_removed_disappears(scene: Scene) -> None:
     scene.check()
 
 
-def test_a_lead_that_lost_its_last_phone_has_none(both_scene: Scene) -> None:
-    both_scene.sync()
-    lead_id = both_scene.with_phone()
-    both_scene.later().drop_phones(lead_id)
-    both_scene.sync()
-    assert both_scene.rows(f"SELECT * FROM {{lead_phones}} WHERE lead_id = {lead_id}") == []  # noqa: S608
-    both_scene.check()
+def test_a_lead_that_lost_its_last_phone_has_none(either_scene: Scene) -> None:
+    either_scene.synced()
+    lead_id = either_scene.with_phone()
+    either_scene.later().drop_phones(lead_id)
+    either_scene.sync()
+    assert either_scene.rows(f"SELECT * FROM {{lead_phones}} WHERE lead_id = {lead_id}") == []  # noqa: S608
+    either_scene.check()
 
 
-def test_a_new_custom_field_is_a_column_in_the_run_that_first_sees_it(both_scene: Scene) -> None:
-    scene, portal = both_scene, both_scene.portal
-    scene.sync()
+def test_a_new_custom_field_is_a_column_in_the_run_that_first_sees_it(either_scene: Scene) -> None:
+    scene, portal = either_scene, either_scene.portal
+    scene.synced()
     portal.add_userfield("UF_CRM_REGION", "string")
     portal.add_userfield("UF_CRM_DEPOSIT", "money")
     portal.add_userfield("UF_CRM_DOORS", "integer")
@@ -174,19 +174,19 @@ def test_a_new_custom_field_is_a_column_in_the_run_that_first_sees_it(both_scene
     assert scene.lead(lead_id)["uf_crm_doors"] == 4
 
 
-def test_an_idle_run_costs_two_requests_at_most_and_writes_no_lead(both_scene: Scene) -> None:
-    both_scene.sync()
-    written = both_scene.written_at()
-    cursor = both_scene.state()["cursor"]
-    summary = both_scene.later().sync()
+def test_an_idle_run_costs_two_requests_at_most_and_writes_no_lead(either_scene: Scene) -> None:
+    either_scene.synced()
+    written = either_scene.written_at()
+    cursor = either_scene.state()["cursor"]
+    summary = either_scene.later().sync()
     assert summary.requests <= 2
     assert (summary.leads_read, summary.rows_written) == (0, 0)
-    assert both_scene.written_at() == written
-    assert both_scene.state()["cursor"] > cursor
+    assert either_scene.written_at() == written
+    assert either_scene.state()["cursor"] > cursor
 
 
 def test_what_the_overlap_brings_again_is_not_written_again(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.later().portal.live(create=5, edit=5, phone_add=5)
     scene.sync()
     written = scene.written_at()
@@ -199,7 +199,7 @@ def test_what_the_overlap_brings_again_is_not_written_again(scene: Scene) -> Non
 
 
 def test_the_same_input_twice_writes_nothing_the_second_time(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     written = scene.written_at()
     summary = scene.sync(since="2000-01-01")
     assert summary.leads_read == summary.leads_unchanged == len(scene.portal)
@@ -209,7 +209,7 @@ def test_the_same_input_twice_writes_nothing_the_second_time(scene: Scene) -> No
 
 
 def test_both_api_families_give_the_same_tables_to_the_last_value(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     other = Scene(scene.portal, scene.url, scene.to, api="item", dataset="successor")
     other.sync()
     classic, successor = oracle.actual(scene.to), oracle.actual(scene.to, "successor")
@@ -236,7 +236,7 @@ def test_a_portal_without_the_lead_methods_is_read_over_its_items(scene: Scene) 
 
 
 def test_a_portal_that_loses_its_lead_methods_is_read_on(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.portal.quirks.lead_methods_removed = True
     scene.later().portal.live(create=4, edit=6, phone_add=2, phone_remove=2, stage=2)
     scene.later().sync()

@@ -24,7 +24,7 @@ DAMAGE = {
 
 @pytest.fixture
 def whole(duckdb_scene: Scene) -> Scene:
-    duckdb_scene.sync()
+    duckdb_scene.synced()
     return duckdb_scene.check(ignoring_deleted=False)
 
 

@@ -49,7 +49,7 @@ def test_2_a_lead_changed_again_in_the_same_second_is_written_again(duckdb_scene
 def test_3_a_portal_that_changes_its_offset_loses_no_edit(family_scene: Scene, zone: str) -> None:
     """Compared as text, 05:35-03:30 lies before 12:00+03:00, and 22:00+13:00 after it."""
     scene = family_scene
-    scene.sync()
+    scene.synced()
     scene.portal.zone = scene.portal.editor._zone = scene.portal.inventor._zone = ZoneInfo(zone)
     for seed in (1, 9):
         scene.portal.clock.advance(240)
@@ -103,7 +103,7 @@ def test_5_a_value_that_no_column_can_hold_poisons_no_package(scene: Scene) -> N
 
 def test_5_a_field_that_changes_its_type_poisons_no_package(scene: Scene) -> None:
     portal = scene.portal
-    scene.sync()
+    scene.synced()
     lead_id = int(portal.leads()[0]["ID"])
     portal.remove_userfield("UF_CRM_SEATS")
     portal.add_userfield("UF_CRM_SEATS", "string")
@@ -138,7 +138,7 @@ def reader_of(path: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def test_7_a_reader_of_the_file_is_named_and_leaves_nothing_pending(duckdb_scene: Scene) -> None:
     scene = duckdb_scene
-    scene.sync()
+    scene.synced()
     scene.later().portal.live(create=2, edit=2)
     with reader_of(scene.to.removeprefix("duckdb:")) as reader:
         with pytest.raises(WarehouseLockedError) as locked:
@@ -152,7 +152,7 @@ def test_7_a_reader_that_comes_during_the_run_is_waited_for(
     duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = duckdb_scene
-    scene.sync()
+    scene.synced()
     scene.later().portal.live(create=2, edit=2)
     sleep = time.sleep
     with reader_of(scene.to.removeprefix("duckdb:")) as reader:
@@ -196,7 +196,7 @@ def test_9_postgres_finds_leads_and_their_child_rows_by_index(postgres_url: str,
 
 @pytest.mark.parametrize("end", ["done", "refused", "crash"])
 def test_10_no_working_file_stays(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
-    scene.sync()
+    scene.synced()
     scene.later().portal.live(create=2, edit=2)
     if end == "refused":
         scene.portal.quirks.webhook_expired = True
@@ -243,7 +243,7 @@ def test_12_a_dlt_users_pipeline_on_the_same_dataset_does_not_disturb(duckdb_sce
         destination=dlt.destinations.duckdb(scene.to.removeprefix("duckdb:")),
         dataset_name="bitrix24",
     )
-    scene.sync()
+    scene.synced()
     scene.later().portal.live(create=2, edit=2, phone_remove=1)
     pipeline.run(leadhouse.bitrix24(scene.url))
     scene.check()

@@ -1,5 +1,6 @@
 """Traps beside the twelve: packages of killed runs, slow formats, errors and pages that look like an end."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def test_a_killed_runs_packages_are_dropped_and_read_again(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
     """A dlt pipeline alone would load the old package, return without reading, and bring back an older version."""
-    scene.sync()
+    scene.synced()
     lead_id = scene.with_phone()
     scene.later().portal.update_lead(lead_id, {"TITLE": "old"})
     with monkeypatch.context() as patch:
@@ -78,7 +79,7 @@ def test_a_page_that_is_short_or_missing_is_not_the_end(family_scene: Scene, fau
 
 @pytest.mark.usefixtures("_impatient")
 def test_a_portal_that_stays_out_of_order_moves_no_cursor(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     cursor = scene.state()["cursor"]
     scene.later().portal.live(edit=3)
     scene.portal.faults.add("error_500", times=None)
@@ -88,6 +89,22 @@ def test_a_portal_that_stays_out_of_order_moves_no_cursor(scene: Scene) -> None:
     scene.portal.faults.clear()
     assert scene.sync().leads_read == 3
     scene.check()
+
+
+def test_a_money_field_takes_no_column_from_an_older_text_field(scene: Scene) -> None:
+    portal = scene.portal
+    lead_id = int(portal.leads()[0]["ID"])
+    portal.add_userfield("UF_CRM_A_CURRENCY", "string")
+    portal.update_lead(lead_id, {"UF_CRM_A_CURRENCY": "a text of its own"})
+    scene.sync()
+    portal.add_userfield("UF_CRM_A", "money")
+    for amount in ("12.30", "45.60"):
+        scene.later().portal.update_lead(lead_id, {"UF_CRM_A": f"{amount}|EUR"})
+        scene.sync()
+        row = scene.lead(lead_id)
+        assert row["uf_crm_a_currency"] == "a text of its own"
+        assert (row["uf_crm_a_2"], row["uf_crm_a_2_currency"]) == (Decimal(amount), "EUR")
+        assert "uf_crm_a" not in row
 
 
 def test_hooks_see_every_command(duckdb_scene: Scene) -> None:

@@ -15,7 +15,9 @@ from scene import Scene, small_portal
 @pytest.fixture
 def plain(duckdb_scene: Scene, tmp_path: Path) -> Iterator[tuple[Scene, dlt.Pipeline]]:
     """A dlt user's pipeline, and the scene that looks at where it loads."""
-    scene = Scene(duckdb_scene.portal, duckdb_scene.url, f"duckdb:{tmp_path / 'mine.duckdb'}", dataset="crm")
+    scene = Scene(
+        duckdb_scene.portal, duckdb_scene.url, f"duckdb:{tmp_path / 'mine.duckdb'}", dataset="crm", verifiable=False
+    )
     pipeline = dlt.pipeline(
         "mine",
         pipelines_dir=str(tmp_path / "pipelines"),

@@ -21,7 +21,7 @@ from scene import NOON_UTC, Crash, Scene, crash_at, in_small_packages, lose_disk
 
 
 def test_full_heals_rows_that_were_damaged_by_hand(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     lead_id = scene.with_phone()
     scene.change(f"UPDATE {{leads}} SET title = 'damaged', opportunity = NULL WHERE id = {lead_id}")  # noqa: S608
     scene.change(f"DELETE FROM {{lead_phones}} WHERE lead_id = {lead_id}")  # noqa: S608
@@ -38,7 +38,7 @@ def test_full_heals_rows_that_were_damaged_by_hand(scene: Scene) -> None:
 def test_full_never_shows_readers_an_empty_table(postgres_url: str, duckdb_scene: Scene) -> None:
     """On Postgres, where anybody reads while a run writes."""
     scene = Scene(duckdb_scene.portal, duckdb_scene.url, postgres_url)
-    scene.sync()
+    scene.synced()
     counts = "SELECT (SELECT count(*) FROM {leads}) AS leads, (SELECT count(*) FROM {lead_phones}) AS phones"
     before = scene.rows(counts)
     seen: list[oracle.Row] = []
@@ -60,7 +60,7 @@ def test_full_never_shows_readers_an_empty_table(postgres_url: str, duckdb_scene
 
 
 def test_since_and_until_read_their_span_again_and_leave_the_cursor(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     early, late = (int(lead["ID"]) for lead in scene.portal.leads()[:2])
     scene.later().portal.update_lead(early, {"TITLE": "at one"})
     scene.later().portal.update_lead(late, {"TITLE": "at two"})
@@ -76,7 +76,7 @@ def test_since_and_until_read_their_span_again_and_leave_the_cursor(scene: Scene
 
 
 def test_a_crashed_backfill_leaves_the_cursor_and_is_read_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.sync()
+    scene.synced()
     before = scene.state()["cursor"]
     scene.change("UPDATE {leads} SET title = 'damaged', _fingerprint = 0")
     with monkeypatch.context() as patch:
@@ -126,7 +126,7 @@ def test_a_lost_working_directory_costs_nothing(scene: Scene, tmp_path: Path) ->
 
 def test_ten_thousand_leads_edited_in_one_second(duckdb_scene: Scene) -> None:
     scene, portal = duckdb_scene, duckdb_scene.portal
-    scene.sync()
+    scene.synced()
     portal.invent_leads(10_000)
     scene.later().sync()
     size = len(json.dumps(scene.state()))
@@ -141,7 +141,7 @@ def test_ten_thousand_leads_edited_in_one_second(duckdb_scene: Scene) -> None:
 
 
 def test_state_is_shown_rewound_and_reset(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     warehouse = scene.warehouse()
     assert scene.state()["cursor"] == NOON_UTC
     changed = int(scene.portal.leads()[0]["ID"])
@@ -167,7 +167,7 @@ def test_state_is_shown_rewound_and_reset(scene: Scene) -> None:
 
 
 def test_a_reset_lets_the_next_run_learn_the_dictionaries_again(scene: Scene) -> None:
-    scene.sync()
+    scene.synced()
     scene.change("DELETE FROM {statuses}")
     state.reset(scene.warehouse(), "bitrix24", lock_timeout=5.0)
     scene.sync()
@@ -175,7 +175,7 @@ def test_a_reset_lets_the_next_run_learn_the_dictionaries_again(scene: Scene) ->
 
 
 def test_state_changes_survive_a_lost_working_directory(scene: Scene, tmp_path: Path) -> None:
-    scene.sync()
+    scene.synced()
     back = parse_time("2026-11-20")
     assert back is not None
     state.rewind_to(scene.warehouse(), "bitrix24", back, lock_timeout=5.0)
@@ -186,7 +186,7 @@ def test_state_changes_survive_a_lost_working_directory(scene: Scene, tmp_path: 
 def test_the_command_line_shows_rewinds_and_resets_the_state(
     duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    duckdb_scene.sync()
+    duckdb_scene.synced()
     monkeypatch.setattr("leadhouse.logs.configure", lambda **_: None)
 
     def run(*arguments: str) -> str:

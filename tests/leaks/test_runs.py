@@ -134,11 +134,8 @@ def test_a_failure_tells_nobody_the_code_nor_a_contact(
     failure: str,
     tmp_path: Path,
 ) -> None:
-    scene = file_scene
-    scene.sync()
-    scene.later()
+    scene = file_scene.synced().later()
     scene.portal.live(create=10, edit=10, seed=1)
-    healthy = scene.url
     _FAILURES[failure](scene, monkeypatch)
     with pytest.raises(LeadhouseError) as failed:
         scene.sync()
@@ -148,12 +145,6 @@ def test_a_failure_tells_nobody_the_code_nor_a_contact(
     _assert_silent(watched.text, CODE)
     _assert_silent(of_files(tmp_path / "dlt"), CODE, *people)
     _assert_silent(of_warehouse(scene.to), CODE)
-    monkeypatch.undo()
-    scene.url = healthy
-    scene.portal.faults.clear()
-    scene.later()
-    scene.sync()
-    scene.check()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -182,7 +173,7 @@ _REFUSALS = {
 def test_a_database_that_refuses_a_row_is_not_quoted(
     scene: Scene, heard: Heard, capfd: pytest.CaptureFixture[str], tmp_path: Path, *, refusal: str, table: str
 ) -> None:
-    scene.sync()
+    scene.synced()
     in_duckdb = scene.to.startswith("duckdb:")
     change = _REFUSALS[refusal].format(table)
     if in_duckdb and refusal == "a check":

@@ -11,6 +11,9 @@ from leadhouse import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+# One worker builds the distributions, once.
+pytestmark = pytest.mark.xdist_group("packaging")
+
 
 def _sources(folder: str) -> set[str]:
     root = CHECKOUT / folder

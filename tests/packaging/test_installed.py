@@ -9,6 +9,9 @@ import pytest
 from leadhouse import __version__
 from venvs import Venv, run
 
+# One worker builds the distributions, once.
+pytestmark = pytest.mark.xdist_group("packaging")
+
 GENERIC_NAMES = ("schemas", "state", "dags", "pipelines", "tests", "bitrix24", "scene")
 
 

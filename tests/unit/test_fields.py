@@ -131,6 +131,34 @@ def test_a_currency_column_never_takes_the_place_of_a_field() -> None:
     assert len(taken) == len(set(taken)) == 4
 
 
+AMOUNT, CURRENCY = userfield("UF_CRM_A", "money"), userfield("UF_CRM_A_CURRENCY", "string")
+
+
+@pytest.mark.parametrize("first", [[AMOUNT], [CURRENCY], [AMOUNT, CURRENCY]], ids=["money", "text", "both"])
+@pytest.mark.parametrize("last", [[AMOUNT], [CURRENCY]], ids=["text goes", "money goes"])
+def test_a_column_keeps_its_field_whatever_fields_come_and_go(
+    first: list[dict[str, str]], last: list[dict[str, str]]
+) -> None:
+    stored: dict[str, Kind] = {}
+    meant: dict[str, str] = {}
+    for rows in (first, [AMOUNT, CURRENCY], [CURRENCY, AMOUNT], last):
+        fields = Fields(LEAD, {}, rows, stored=stored)
+        columns = fields.extra_columns()
+        assert len(dict(columns)) == len(columns)
+        for field in fields.all:
+            if field.name.startswith("UF_"):
+                assert meant.setdefault(field.name, field.column) == field.column
+                assert field.role is (Role.MONEY if field.name == "UF_CRM_A" else Role.COLUMN)
+        stored |= dict(columns)
+    assert len(stored) == 3
+
+
+def test_a_text_that_became_money_takes_no_currency_from_another_field() -> None:
+    stored = {"uf_crm_a": Kind.TEXT, "uf_crm_a_currency": Kind.TEXT}
+    fields = Fields(LEAD, {}, [AMOUNT, CURRENCY], stored=stored)
+    assert dict(fields.extra_columns()) == stored
+
+
 @pytest.mark.parametrize(
     ("name", "column"),
     [("UF_CRM_ORDER", "uf_crm_order"), ("ORDER", "order"), ("SELECT", "select"), ("UF_CRM_ИМЯ", "uf_crm"),

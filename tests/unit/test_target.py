@@ -1,11 +1,15 @@
 """Destinations as users name them."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+import structlog
+from psycopg2.extensions import parse_dsn
 
 from leadhouse import redact as redacting
 from leadhouse.errors import ConfigurationError, InternalError, WarehouseRefusedError, WarehouseUnavailableError
+from leadhouse.libpq import LibpqCredentials
 from leadhouse.redact import redact
 from leadhouse.warehouse import Target, explain
 
@@ -147,3 +151,40 @@ def test_a_fault_of_the_program_is_told_as_one_and_redacted() -> None:
     assert isinstance(told, InternalError)
     assert "test_target.py" in str(told)
     assert "q7w8e9r0" not in str(told)
+
+
+def test_a_fault_of_the_program_names_places_and_no_value_in_log_and_message() -> None:
+    people: dict[str, int] = {}
+    with pytest.raises(KeyError) as caught:
+        people["anna@example.org +44 7700 900123"]
+    with structlog.testing.capture_logs() as logs:
+        told = explain(caught.value, HERE)
+    (entry,) = logs
+    assert entry.keys() == {"event", "type", "places", "log_level"}
+    assert entry["type"] == "KeyError"
+    assert entry["places"][-1].startswith("test_target.py:")
+    assert "anna" not in f"{told}{logs}"
+    assert "7700" not in f"{told}{logs}"
+
+
+def test_a_named_postgres_destination_is_spelled_for_libpq(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESTINATION__MART__DESTINATION_TYPE", "postgres")
+    monkeypatch.setenv("DESTINATION__MART__CREDENTIALS__DRIVERNAME", "postgresql")
+    monkeypatch.setenv("DESTINATION__MART__CREDENTIALS__DATABASE", "crm")
+    monkeypatch.setenv("DESTINATION__MART__CREDENTIALS__USERNAME", "etl")
+    monkeypatch.setenv("DESTINATION__MART__CREDENTIALS__PASSWORD", "two words + more")
+    monkeypatch.setenv("DESTINATION__MART__CREDENTIALS__HOST", "db.example.com")
+    told = parse_dsn(Target.parse("mart").url)
+    assert (told["password"], told["host"], told["dbname"]) == ("two words + more", "db.example.com", "crm")
+
+
+@pytest.mark.parametrize("password", ["two words", "two%20words%20%2B%20", "a+b"])
+def test_libpq_reads_the_same_password_from_our_url_and_from_dlts(password: str) -> None:
+    target = Target.parse(f"postgresql://etl:{password}@db.example.com/crm?options=-c%20lock_timeout%3D5")
+    dlts = LibpqCredentials(target.url).to_native_representation()
+    for url in (target.url, dlts):
+        told = parse_dsn(url)
+        assert told["password"] == unquote(password)
+        assert told["options"] == "-c lock_timeout=5"
+        assert password not in redact(url)
+        assert unquote(password) not in redact(url)

@@ -150,7 +150,7 @@ class Fields:
             row = self.userfields.get(name, {})
             kind, role = _placed(name, str(row.get("USER_TYPE_ID") or about.get("type") or ""))
             multiple = row.get("MULTIPLE") == "Y" if row else about.get("isMultiple") is True
-            column = _free(_column_name(name), taken, money=role is Role.MONEY and not multiple)
+            column = self._free(_column_name(name), taken, money=role is Role.MONEY and not multiple)
             if not multiple:
                 kind = self._stored.get(column, kind)
                 if role is Role.MONEY and (kind, self._stored.get(f"{column}_currency", Kind.TEXT)) != _MONEY_KINDS:
@@ -164,9 +164,27 @@ class Fields:
         taken = {column.name for column in tables("bitrix24")["leads"].columns.values()}
         taken.update(name for field in self.all for name in (field.column, f"{field.column}_currency"))
         return [
-            Field(wire, wire, _free(_column_name(wire), taken, money=False), Kind.TEXT, Role.COLUMN)
+            Field(wire, wire, self._free(_column_name(wire), taken, money=False), Kind.TEXT, Role.COLUMN)
             for wire in sorted(set(met) - wires)
         ]
+
+    def _free(self, column: str, taken: set[str], *, money: bool) -> str:
+        """Return `column`, numbered where another field has the name, now or in the warehouse, and take it."""
+        number, name = 1, column
+        while name in taken or self._is_anothers(name, money=money) or (money and f"{name}_currency" in taken):
+            number += 1
+            name = f"{column}_{number}"
+        taken.add(name)
+        if money and self._stored.get(name, Kind.DECIMAL) is Kind.DECIMAL:
+            taken.add(f"{name}_currency")
+        return name
+
+    def _is_anothers(self, name: str, *, money: bool) -> bool:
+        """Tell whether the warehouse has a column of another field in the way; money brought its two at once."""
+        amount = name.removesuffix("_currency") if name.startswith("uf_") else name
+        if amount != name and (self._stored.get(amount), self._stored.get(name)) == _MONEY_KINDS:
+            return True
+        return money and name not in self._stored and f"{name}_currency" in self._stored
 
 
 def _placed(name: str, told: str) -> tuple[Kind, Role]:
@@ -182,18 +200,6 @@ def _column_name(name: str) -> str:
     kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in name.lower())
     column = "_".join(part for part in kept.split("_") if part)
     return f"field_{column}".rstrip("_") if not column or column[0].isdigit() else column
-
-
-def _free(column: str, taken: set[str], *, money: bool) -> str:
-    """Return `column`, numbered where another field already took the name, and take it."""
-    number, name = 1, column
-    while name in taken or (money and f"{name}_currency" in taken):
-        number += 1
-        name = f"{column}_{number}"
-    taken.add(name)
-    if money:
-        taken.add(f"{name}_currency")
-    return name
 
 
 def _wire(family: Family, name: str) -> str:
