@@ -73,3 +73,22 @@ def test_a_portal_that_does_not_count_is_read_all_the_same(slow: Scene) -> None:
     slow.portal.quirks.total_cap = 0
     slow.sync()
     slow.check()
+
+
+def test_leads_that_lists_keep_back_though_they_can_be_read_end_the_run(slow: Scene) -> None:
+    pages = [0]
+    name = "ID" if slow.api == "lead" else "id"
+
+    def keep_back(method: str, params: dict[str, Any], _portal: Portal) -> None:
+        if method == f"crm.{slow.api}.list" and "DESC" not in str(params.get("order")).upper():
+            pages[0] += 1
+            if pages[0] > 2:
+                params["filter"][f"<{name}"] = "1"
+
+    slow.portal.before_command.append(keep_back)
+    with pytest.raises(SightLostError):
+        slow.sync()
+    assert slow.state()["cursor"] is None
+    slow.portal.before_command.clear()
+    slow.sync()
+    slow.check()

@@ -63,7 +63,7 @@ class Batch:
     errors: dict[str, LeadhouseError]
     nexts: dict[str, Any]
     started_at: datetime | None
-    totals: dict[str, Any] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
 
 
 class _Envelope(msgspec.Struct):
@@ -195,7 +195,7 @@ class Bitrix24Client:
             errors=errors,
             nexts=_by_key(body.result_next, keys),
             started_at=portal_time(told_time),
-            totals=_by_key(body.result_total, keys),
+            totals={k: int(told) for k, told in _by_key(body.result_total, keys).items() if str(told).isdecimal()},
         )
 
     def close(self) -> None:

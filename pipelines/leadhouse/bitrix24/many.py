@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ class Reply:
     """The answer to one command: a result with the list's total, or the error that the portal has for good."""
 
     result: msgspec.Raw | None = None
-    total: Any = None
+    total: int | None = None
     error: LeadhouseError | None = None
 
 

@@ -92,8 +92,13 @@ class Watch:
     def _out_of_sight(self) -> bool:
         read = self._read
         step = max(1, len(read) // _ASKED)
-        asked = {*read[::step][:_ASKED], *(set(self._newest) - set(read[-len(self._newest) :]))}
-        return any(found.unseen for found in get(self._client, self._opening, sorted(asked)))
+        unlisted = set(self._newest) - set(read[-len(self._newest) :])
+        for found in get(self._client, self._opening, sorted({*read[::step][:_ASKED], *unlisted})):
+            # An edit takes a lead out of a window only where that has an end.
+            kept_back = self._until is None and any(self._opening.pages.id_of(row) in unlisted for row in found.rows)
+            if found.unseen or kept_back:
+                return True
+        return False
 
     def _fell(self) -> bool:
         now = self._count()
@@ -103,8 +108,7 @@ class Watch:
         """Return how many leads of the window are above `after`; None where the portal does not tell."""
         command = self._opening.family.remaining(self._after, self._lower, self._until)
         try:
-            total = self._client.batch({"remaining": command}, halt=False).totals.get("remaining")
+            return self._client.batch({"remaining": command}, halt=False).totals.get("remaining")
         except TransientError as error:
             log.debug("the window could not be counted", why=str(error.args[0]))
             return None
-        return total if isinstance(total, int) else None
