@@ -12,13 +12,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from leadhouse.bitrix24.source import bitrix24
+    from leadhouse.chosen import lead
+    from leadhouse.reconciliation import reconcile
     from leadhouse.service import sync
     from leadhouse.summary import SyncSummary
+    from leadhouse.verification import verify
 
-__all__ = ["SyncSummary", "__version__", "bitrix24", "sync"]
+__all__ = ["SyncSummary", "__version__", "bitrix24", "lead", "reconcile", "sync", "verify"]
 
 # Loaded at first use: `leadhouse --help` must not wait for dlt.
-_LAZY = {"sync": "leadhouse.service", "SyncSummary": "leadhouse.summary"}
+_LAZY = {
+    "lead": "leadhouse.chosen",
+    "reconcile": "leadhouse.reconciliation",
+    "sync": "leadhouse.service",
+    "SyncSummary": "leadhouse.summary",
+    "verify": "leadhouse.verification",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,6 +50,28 @@ def _common(command: F) -> F:
     return command
 
 
+def _portal_options(command: F) -> F:
+    for option in (
+        click.option("--phone-region", help="Country of phone numbers without a code, for example KZ."),
+        click.option("--api", type=click.Choice(["lead", "item"]),
+                     help="crm.lead.* or its successor crm.item.*. [default: lead]"),
+        click.option("--webhook-url",
+                     help="Inbound webhook; better set SOURCES__BITRIX24__WEBHOOK_URL: arguments are visible."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _guard_options(command: F) -> F:
+    for option in (
+        click.option("--yes", is_flag=True, help="Mark vanished leads, however many."),
+        click.option("--max-deletions", metavar="N|N%",
+                     help="Vanished leads that are believed. [default: 10% or 100, whichever is larger]"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def _warehouse_options(command: F) -> F:
     return _common(click.option("--to", "--destination", "to", help=_DESTINATION)(command))
 
@@ -67,56 +89,102 @@ def main() -> None:
 @main.command(epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json")
 @click.argument("source")
 @_warehouse_options
-@click.option(
-    "--webhook-url", help="Inbound webhook; better set SOURCES__BITRIX24__WEBHOOK_URL: arguments are visible."
-)
-@click.option(
-    "--api", type=click.Choice(["lead", "item"]), help="crm.lead.* or its successor crm.item.*. [default: lead]"
-)
-@click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")
+@_portal_options
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
 @click.option("--full", is_flag=True, help="Read everything again into place.")
+@click.option("--reconcile", is_flag=True, help="Then find leads that vanished, or that the cursor cannot see.")
+@click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
+@_guard_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
-def sync(
-    source: str,
-    to: str | None,
-    dataset: str | None,
-    portal: str | None,
-    lock_timeout: float,
-    verbose: bool,
-    webhook_url: str | None,
-    api: str | None,
-    phone_region: str | None,
-    since: str | None,
-    until: str | None,
-    full: bool,
-    as_json: bool,
-) -> None:
+def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
     """Bring the warehouse up to date with a portal (SOURCE: bitrix24)."""
     _log(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
-    summary = run(
-        source,
-        to=to,
-        dataset=dataset,
-        portal=portal,
-        lock_timeout=lock_timeout,
-        since=since,
-        until=until,
-        full=full,
-        webhook_url=webhook_url,
-        api=api,
-        phone_region=phone_region,
-    )
+    summary = run(source, **options)
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
+        compared = f", {_compared(summary)}" if summary.reconciled else ""
         click.echo(
             f"{summary.leads_read:,} leads read, {summary.rows_written:,} rows written to {summary.destination} "
-            f"({summary.dataset}) in {summary.seconds:.1f} s, {summary.requests} requests"
+            f"({summary.dataset}){compared} in {summary.seconds:.1f} s, {summary.requests} requests"
         )
+
+
+@main.command(epilog="Example: leadhouse reconcile bitrix24 --to duckdb:leads.duckdb")
+@click.argument("source")
+@_warehouse_options
+@_portal_options
+@click.option("--deep", is_flag=True, help="Compare modification times too; read again the leads that differ.")
+@click.option("--every-lead", is_flag=True, help="Read every lead again, also where its time did not move.")
+@_guard_options
+@click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
+def reconcile(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
+    """Find leads that left the portal, or that the cursor cannot see, and put the warehouse right."""
+    _log(verbose)
+    from leadhouse.reconciliation import reconcile as run  # noqa: PLC0415
+
+    summary = run(source, **options)
+    if as_json:
+        click.echo(json.dumps(summary.to_dict()))
+    else:
+        click.echo(f"{_compared(summary)}, in {summary.seconds:.1f} s, {summary.requests} requests")
+
+
+def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
+    return told if told == "all" else click.IntRange(0)(told, option, context)
+
+
+@main.command(epilog="Example: leadhouse verify bitrix24 --to duckdb:leads.duckdb --sample all")
+@click.argument("source")
+@_warehouse_options
+@_portal_options
+@click.option(
+    "--sample",
+    default="200",
+    callback=_sample,
+    show_default=True,
+    metavar="N|all",
+    help="Leads that are read again and compared value by value.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed takes the same leads.")
+@click.option("--show-values", is_flag=True, help="Show personal data, too; it is masked otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **options: Any) -> int:
+    """Compare the warehouse with the portal and list what differs; writes nothing. Exit 0: equal, 1: not."""
+    _log(verbose)
+    from leadhouse.verdict import render as render_verdict  # noqa: PLC0415
+    from leadhouse.verification import verify as run  # noqa: PLC0415
+
+    told = run(source, **options)
+    if as_json:
+        click.echo(json.dumps(told.to_dict(show_values=show_values)))
+    else:
+        click.echo(render_verdict(told, show_values=show_values))
+    return 0 if told.equal else 1
+
+
+@main.command(epilog="Example: leadhouse lead bitrix24 17 4211 --to duckdb:leads.duckdb")
+@click.argument("source")
+@click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
+@_warehouse_options
+@_portal_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def lead(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **options: Any) -> int:
+    """Fetch leads now and refresh their rows; the cursor stays."""
+    _log(verbose)
+    from leadhouse.chosen import lead as run  # noqa: PLC0415
+
+    asked = run(source, ids, **options)
+    if as_json:
+        fates = {str(number): fate.name.lower() for number, fate in asked.fates.items()}
+        click.echo(json.dumps({**asked.summary.to_dict(), "leads": fates}))
+    else:
+        for number, fate in asked.fates.items():
+            click.echo(f"lead {number}: {fate}", err=not fate.good)
+    return 0 if all(fate.good for fate in asked.fates.values()) else 2
 
 
 @main.group(epilog="Example: leadhouse state show bitrix24")
@@ -252,6 +320,13 @@ def demo(to: str, leads: int) -> None:
     if problem:
         raise click.ClickException(f"the demo needs {problem}; install leadhouse[sandbox]")
     show_demo(to, leads)
+
+
+def _compared(summary: Any) -> str:
+    return (
+        f"{summary.leads_deleted:,} leads found deleted, {summary.leads_out_of_sight:,} out of sight, "
+        f"{summary.leads_recovered:,} that the cursor could not see"
+    )
 
 
 def _log(verbose: bool) -> None:

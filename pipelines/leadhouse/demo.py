@@ -1,6 +1,6 @@
-"""The demo: a sandbox portal, a first sync, life on the portal, a second sync, and what an analyst asks then.
+"""The demo: a sandbox portal, a first sync, life on it, a second sync, what an analyst asks then, and the proof.
 
-Nothing in it is staged: the syncs are the real command in a process of its own, over HTTP, into a real DuckDB file.
+Nothing in it is staged: the runs are the real command in a process of its own, over HTTP, into a real DuckDB file.
 """
 
 import json
@@ -85,7 +85,7 @@ def show(to: str, leads: int) -> None:
 
     Raises:
         ConfigurationError: `to` is no DuckDB file, or one that is not a demo's.
-        TransientError: a sync failed.
+        TransientError: a run failed.
     """
     screen = _screen()
     file = _emptied(to)
@@ -93,7 +93,7 @@ def show(to: str, leads: int) -> None:
     portal = Portal(leads=leads)
     with serve(portal) as sandbox:
         screen.print(f"It speaks Bitrix24's REST on 127.0.0.1:{sandbox.port}. The first sync reads all of it.\n")
-        first = _synced(screen, to, sandbox.url)
+        first = _done(screen, "sync", to, sandbox.url)
         screen.print(
             f"{first['leads_read']:,} leads and their phones, e-mails, custom fields, stage history and dictionaries: "
             f"{first['requests']} requests, {first['seconds']:.1f} s.\n"
@@ -104,13 +104,26 @@ def show(to: str, leads: int) -> None:
         for line in told(changes):
             screen.print(f"  · {line}")
         screen.print("\nThe second sync reads what changed, and nothing else.\n")
-        second = _synced(screen, to, sandbox.url)
+        second = _done(screen, "sync", to, sandbox.url)
         screen.print(
             f"{second['leads_read']:,} of {len(portal):,} leads read in {second['requests']} "
             f"{'request' if second['requests'] == 1 else 'requests'}, {second['seconds']:.1f} s."
         )
         _show_phones(screen, changes, bare, _phones_by_lead(file))
-    _answer(screen, file)
+        screen.print("Nothing tells a sync of deleted leads. A comparison of ids finds them:\n")
+        compared = _done(screen, "reconcile", to, sandbox.url)
+        screen.print(
+            f"{_leads(range(compared['leads_deleted']))} marked in the column deleted_at, after asking for each: "
+            f"{compared['requests']} requests, {compared['seconds']:.1f} s.\n"
+        )
+        _answer(screen, file)
+        screen.print("Is it all there? A sample is read again, lead by lead, and compared value by value:\n")
+        verdict = _done(screen, "verify", to, sandbox.url)
+        counts = verdict["counts"]
+        screen.print(
+            f"{counts['portal']:,} leads on the portal, {counts['warehouse']:,} in the warehouse; "
+            f"{verdict['compared']:,} compared, {len(verdict['differences'])} differences.\n"
+        )
     screen.print(f"All of it is yours to query: {file.name}, schema bitrix24. A real portal: see README.md.")
 
 
@@ -121,7 +134,7 @@ def told(changes: Changes) -> list[str]:
         f"{_leads(changes.edited)} got another title, amount and comment",
         f"{_leads(changes.phone_added)} got one more phone, {_leads(changes.phone_removed)} lost one",
         f"{_leads(changes.stage_moved)} moved to another stage",
-        f"{_leads(changes.deleted)} were deleted (no modification time tells of that: a sync does not see it)",
+        f"{_leads(changes.deleted)} were deleted (no modification time tells of that)",
     ]
 
 
@@ -146,9 +159,9 @@ def _emptied(to: str) -> Path:
     return file
 
 
-def _synced(screen: Console, to: str, webhook_url: str) -> dict[str, Any]:
-    """Run `leadhouse sync` as a person would and return its summary; its bar or log lines go to this stderr."""
-    arguments = ["sync", "bitrix24", "--to", to, "--json"]
+def _done(screen: Console, command: str, to: str, webhook_url: str) -> dict[str, Any]:
+    """Run a command as a person would and return its JSON; its bar or log lines go to this stderr."""
+    arguments = [command, "bitrix24", "--to", to, "--json"]
     screen.print(f"$ leadhouse {shlex.join(arguments)}", style="bold green", markup=False)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SOURCES__BITRIX24__")}
     run = subprocess.run(  # noqa: S603 - this very package
@@ -159,9 +172,9 @@ def _synced(screen: Console, to: str, webhook_url: str) -> dict[str, Any]:
         check=False,
     )
     if run.returncode:
-        raise TransientError(f"the demo's sync ended with status {run.returncode}; its own lines above say why")
-    summary: dict[str, Any] = json.loads(run.stdout)
-    return summary
+        raise TransientError(f"the demo's {command} ended with status {run.returncode}; its own lines above say why")
+    told: dict[str, Any] = json.loads(run.stdout)
+    return told
 
 
 def _phones_by_lead(file: Path) -> dict[int, list[str]]:

@@ -15,6 +15,7 @@ from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
 from leadhouse.settings import PortalSettings, dataset_name, destination_url, known_source, portal_settings
+from leadhouse.shape import check_shape
 from leadhouse.state import stored
 from leadhouse.summary import SyncSummary
 from leadhouse.warehouse import Target, Warehouse, explain
@@ -253,6 +254,7 @@ def _work(work: Callable[[Session], None], session: Session) -> None:
     session.account()
     problem: LeadhouseError | None = None
     try:
+        check_shape(session.warehouse, session.pipeline)
         work(session)
         session.account()
         session.record("done")

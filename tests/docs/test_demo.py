@@ -27,10 +27,15 @@ def test_the_demo_reads_a_portal_then_only_its_changes_and_answers_questions_in_
 
     read = re.search(r"^(\d+) of (\d+) leads read in 1 request", told, re.MULTILINE)
     assert read is not None
+    gone = re.search(r"(\d+) leads? were deleted", told)
+    assert gone is not None
     with duckdb.connect("leadhouse-demo.duckdb", read_only=True) as warehouse:
-        (first, second) = warehouse.execute("SELECT leads_read FROM bitrix24.sync_runs ORDER BY started_at").fetchall()
-    assert first == (leads,)
-    assert second == (int(read[1]),)
+        runs = warehouse.execute("SELECT command, leads_read FROM bitrix24.sync_runs ORDER BY started_at").fetchall()
+        marked = warehouse.execute("SELECT count(*) FROM bitrix24.leads WHERE deleted_at IS NOT NULL").fetchone()
+    assert runs == [("sync", leads), ("sync", int(read[1])), ("reconcile", 0)]
+    assert marked == (int(gone[1]),)
+    assert re.search(rf"{marked[0]} leads? marked in the column deleted_at", told)
+    assert re.search(r"(\d+) leads on the portal, \1 in the warehouse; \d+ compared, 0 differences", told)
     assert f"{leads} leads and their phones" in told
     assert told.count("SELECT") >= 3
     assert "\x1b" not in told

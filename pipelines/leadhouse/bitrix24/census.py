@@ -168,7 +168,7 @@ class Census:
             raise _CountsLieError("a count was refused")
         listed = self._entries(reply.result)
         numbers = [number for number, _ in listed]
-        if not isinstance(reply.total, int) or len(numbers) != min(reply.total, PAGE_ROWS):
+        if reply.total is None or len(numbers) != min(reply.total, PAGE_ROWS):
             raise _CountsLieError("a total does not fit its list")
         if sorted(set(numbers)) != numbers or (numbers and not (span[0] < numbers[0] and numbers[-1] <= span[1])):
             raise _CountsLieError("a list goes beyond its span")
@@ -193,8 +193,12 @@ class Census:
         return found
 
     def _listed(self, after: int) -> Iterator[tuple[list[Entry], int | None]]:
-        """Yield the portal's leads above `after` lot by lot, with the id that each lot reaches; None at the end."""
+        """Yield the portal's leads above `after` lot by lot, with the id that each lot reaches; None at the end.
+
+        Leads that come meanwhile are not waited for: they might come without end.
+        """
         family = self._opening.family
+        last = max([self._newest, *self._live.ids[-1:]])
         walk = Walk(
             name="i",
             portal=self._client.portal,
@@ -208,7 +212,7 @@ class Census:
             chain=self._live.count(after, None) // PAGE_ROWS + 2,
         )
         trouble = Trouble()
-        while not walk.done:
+        while not walk.done and walk.after < last:
             walk.chain = min(walk.chain, MAX_COMMANDS - 1)
             rows, problem = walk.take(self._client.batch(walk.commands(probe=True), halt=True))
             yield rows, None if walk.done else walk.after

@@ -1,0 +1,277 @@
+"""Does the warehouse equal the portal? Counted, and a sample read again lead by lead; nothing is written."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+
+from leadhouse.cursor import check_clock
+from leadhouse.errors import ConfigurationError, StateError
+from leadhouse.live import NEVER, Live
+from leadhouse.lots import lots
+from leadhouse.progress import Progress
+from leadhouse.session import LOCK_TIMEOUT_S, Session, run
+from leadhouse.verdict import ROW, Counts, Difference, SpanCount, Verdict
+
+if TYPE_CHECKING:
+    from leadhouse.bitrix24 import census
+    from leadhouse.bitrix24.opening import Opening
+    from leadhouse.inventory import Inventory
+
+log = structlog.get_logger("leadhouse.verify")
+
+SAMPLE = 200
+_LOT_LEADS = 500
+_SPANS = 50
+# Missing leads that are asked for one by one: 20 requests for each side. Where more are missing, nobody reads why.
+_ASKED = 1_000
+
+
+def verify(
+    source: str = "bitrix24",
+    *,
+    to: str | None = None,
+    dataset: str | None = None,
+    portal: str | None = None,
+    sample: int | Literal["all"] = SAMPLE,
+    seed: int = 0,
+    lock_timeout: float = LOCK_TIMEOUT_S,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Verdict:
+    """Compare the warehouse with the portal; nothing is written, and runs at work are not hindered.
+
+    Args:
+        source: "bitrix24".
+        to: the destination, as `sync` takes it.
+        dataset: schema of the tables.
+        portal: name of the portal where several are configured.
+        sample: leads that are read from the portal and compared value by value, or "all".
+        seed: the same seed takes the same leads, also when others come and go.
+        lock_timeout: seconds to wait for a run that is writing the DuckDB file.
+        progress: told what happens.
+        **settings: as `sync` takes them; the same that the warehouse was filled with.
+
+    Raises:
+        TransientError: the next try may do.
+        OperatorError: a person must act; the message says how.
+    """
+    if sample != "all" and sample < 0:
+        raise ConfigurationError(f"the sample is {sample!r}; it is a number of leads, or all")
+    verdicts: list[Verdict] = []
+    run(
+        "verify",
+        source,
+        lambda session: verdicts.append(_Verification(session, sample, seed).verdict()),
+        to=to,
+        dataset=dataset,
+        portal=portal,
+        lock_timeout=lock_timeout,
+        progress=progress,
+        settings=settings,
+        read_only=True,
+    )
+    return verdicts[0]
+
+
+def sampled(ids: Sequence[int], count: int, seed: int) -> list[int]:
+    """Return `count` of `ids` in ascending order, the same for the same seed: each id has its rank."""
+    return sorted(
+        heapq.nsmallest(count, ids, key=lambda number: blake2b(b"%d:%d" % (seed, number), digest_size=8).digest())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Tells what the last window could not have seen; times are Unix seconds."""
+
+    cursor: int
+    lower: int
+
+    def has(self, modified: int, held: int = NEVER) -> bool:
+        """True when the next sync brings a lead that was modified then; the warehouse holds the version of `held`."""
+        return modified >= self.lower and (modified >= self.cursor or modified != held)
+
+
+class _Verification:
+    def __init__(self, session: Session, sample: int | Literal["all"], seed: int) -> None:
+        self._session = session
+        self._sample = sample
+        self._seed = seed
+        self._apart: set[int] = set()
+        self._differences: list[Difference] = []
+        self._compared = 0
+
+    def verdict(self) -> Verdict:
+        """Compare.
+
+        The warehouse is always looked at before the portal: so what the portal shows beyond is newer than the cursor.
+
+        Raises:
+            StateError: no run has read the portal to its end yet, or the cursor lies in the portal's future.
+        """
+        from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
+
+        session, cursor = self._session, self._session.cursor
+        if cursor.cursor is None:
+            raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
+        session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
+        overlap = session.settings.overlap
+        self._news = _News(_seconds(cursor.cursor), _seconds(cursor.cursor - overlap))
+        inventory = Inventory(session.warehouse, session.pipeline)
+        session.progress.step("comparing ids", 0)
+        live = inventory.live()
+        opening = session.opening()
+        try:
+            found = self._census(opening, inventory, live)
+            check_clock(cursor, opening.upper, overlap)
+            again = self._missing(opening, inventory, found)
+            again |= self._stale(live, found) | {one for one, other in pairwise(live.ids) if one == other}
+            chosen = sampled(live.ids, len(live) if self._sample == "all" else self._sample, self._seed)
+            wanted = (set(chosen) - set(found.vanished) | again) - self._apart
+            self._compare(opening, inventory, sorted(wanted))
+        finally:
+            opening.close()
+        self._differences.sort(key=lambda difference: difference.lead)
+        counts = _counts(live, found)
+        told = Verdict(session.summary, counts, self._seed, self._compared, len(self._apart), self._differences)
+        log.info(
+            "verified",
+            equal=told.equal,
+            differences=len(told.differences),
+            compared=told.compared,
+            apart=told.apart,
+            leads=counts.warehouse,
+        )
+        return told
+
+    def _census(self, opening: "Opening", inventory: "Inventory", live: Live) -> "census.Difference":
+        """Return in which ids the two differ."""
+        from leadhouse.bitrix24.by_id import alive  # noqa: PLC0415
+        from leadhouse.bitrix24.census import LISTED_AT_ONCE, Census  # noqa: PLC0415
+
+        client, through = self._session.client, self._session.cursor.listed_through
+        marked = inventory.marked(LISTED_AT_ONCE)
+        newest = opening.with_newest()
+        census = Census(client, opening, live, newest)
+        found = census.difference(through, every=self._sample == "all")
+        if found.by == "counts" and alive(client, opening, sorted(marked)):
+            # One that came back and one that vanished within a span leave its count as it was.
+            found = census.difference(through, every=True)
+        return found
+
+    def _missing(self, opening: "Opening", inventory: "Inventory", found: "census.Difference") -> set[int]:
+        """Note the leads that one side alone has; return those that the portal did not list and has after all."""
+        unknown = [number for number in found.unknown if not self._set_apart(number, found.modified[number])]
+        marks = inventory.marks([*unknown, *found.vanished])
+        unknown = [number for number in unknown if marks.get(number) != (None, None)]  # loaded meanwhile
+        vanished = [number for number in found.vanished if marks.get(number) == (None, None)]  # the rest marked
+        fates = self._fates(opening, [*unknown[:_ASKED], *vanished[:_ASKED]])
+        for number in unknown:
+            if fates.get(number, "there") == "there":
+                deleted, out_of_sight = marks.get(number, (None, None))
+                column = "deleted_at" if deleted else "out_of_sight_at" if out_of_sight else ROW
+                self._note(number, "there", deleted or out_of_sight or "missing", column)
+        for number in vanished:
+            if fates.get(number) != "there":
+                self._note(number, fates.get(number, "not listed"), "there")
+        return {number for number in vanished if fates.get(number) == "there"}
+
+    def _fates(self, opening: "Opening", ids: Sequence[int]) -> dict[int, str]:
+        """Ask for leads one by one and return what the portal says, by id."""
+        from leadhouse.bitrix24.by_id import get  # noqa: PLC0415
+
+        fates: dict[int, str] = {}
+        for found in get(self._session.client, opening, sorted(ids)):
+            fates.update((opening.pages.id_of(row), "there") for row in found.rows)
+            fates.update(dict.fromkeys([*found.gone, *found.invalid], "not found"))
+            fates.update(dict.fromkeys(found.unseen, "access denied"))
+        return fates
+
+    def _stale(self, live: Live, found: "census.Difference") -> set[int]:
+        """Return the leads whose modification time differs, though the last window could have seen it."""
+        return {
+            number
+            for number in found.moved
+            for _, held in live.between(number - 1, number)
+            if not self._set_apart(number, found.modified[number], held)
+        }
+
+    def _compare(self, opening: "Opening", inventory: "Inventory", ids: Sequence[int]) -> None:
+        """Read leads from both sides and note what differs."""
+        from leadhouse.bitrix24.by_id import get  # noqa: PLC0415
+        from leadhouse.bitrix24.decode import CHILDREN  # noqa: PLC0415
+
+        promised = self._columns(opening)
+        for lot in lots(ids, _LOT_LEADS):
+            held = inventory.whole(lot, CHILDREN)
+            marked = {row["id"] for row in held["leads"] if row["deleted_at"] or row["out_of_sight_at"]}
+            rows = []
+            for found in get(self._session.client, opening, lot):
+                rows += [row for row in found.rows if opening.pages.id_of(row) not in marked]
+                for words, numbers in (("not found", found.gone), ("access denied", found.unseen)):
+                    for number in set(numbers) - marked:
+                        self._note(number, words, "there")
+                self._session.progress.step("comparing leads", self._compared + len(rows))
+            self._compared += len(rows)
+            self._session.summary.leads_read = self._compared
+            if rows:
+                self._compare_rows(opening, rows, held, promised)
+
+    def _compare_rows(
+        self, opening: "Opening", rows: list[Any], held: dict[str, list[dict[str, Any]]], promised: frozenset[str]
+    ) -> None:
+        from leadhouse.columns import without_nul  # noqa: PLC0415
+        from leadhouse.comparison import ADDRESSES, SERVICE, compare  # noqa: PLC0415
+
+        batch = opening.pages.decode(rows)
+        told = {"leads": batch.leads, **batch.children}
+        if self._session.warehouse.target.kind == "postgres":
+            told, _ = without_nul(told)
+        # What only the answer for a single lead has, no sync brings.
+        alone = self._columns(opening) - promised - {name for row in held["leads"][:1] for name in row}
+        absent = ADDRESSES if opening.family.name == "item" else frozenset()
+        columns = [name for name in batch.leads.schema.names if name not in SERVICE | absent | alone]
+        versions = {row["id"]: row["date_modify"] for row in held["leads"]}
+        modified = dict(zip(*(batch.leads.column(name).to_pylist() for name in ("id", "date_modify")), strict=True))
+        for number, differences in compare(told, held, columns, alone).items():
+            if not self._set_apart(number, _seconds(modified[number]), _seconds(versions.get(number))):
+                self._differences += differences
+
+    def _columns(self, opening: "Opening") -> frozenset[str]:
+        """Return the columns of `leads` as far as the portal's fields are known."""
+        from leadhouse.tables import tables  # noqa: PLC0415
+
+        return frozenset(tables("bitrix24")["leads"].schema(opening.pages.fields.extra_columns()).names)
+
+    def _set_apart(self, number: int, modified: int, held: int = NEVER) -> bool:
+        """Set a lead apart if the next sync brings it."""
+        if self._news.has(modified, held):
+            self._apart.add(number)
+        return number in self._apart
+
+    def _note(self, number: int, portal: Any, warehouse: Any, column: str = ROW) -> None:
+        self._differences.append(Difference(number, "leads", column, portal, warehouse))
+
+
+def _counts(live: Live, found: "census.Difference") -> Counts:
+    """Return the counts, with the spans of ids in which the two differ."""
+    last = max([*live.ids[-1:], *found.unknown, 1])
+    return Counts(found.portal, len(live), found.by, tuple(_differing(live, found, last)))
+
+
+def _differing(live: Live, found: "census.Difference", last: int) -> Iterator[SpanCount]:
+    for after, through in live.split(last, _SPANS):
+        more, fewer = (sum(after < number <= through for number in ids) for ids in (found.unknown, found.vanished))
+        held = live.count(after, through)
+        if more != fewer:
+            yield SpanCount(after + 1, through, held + more - fewer, held)
+
+
+def _seconds(at: datetime | None) -> int:
+    return NEVER if at is None else int(at.timestamp())
