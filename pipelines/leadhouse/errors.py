@@ -20,6 +20,7 @@
     │   ├── GuardError                  more leads vanished than can be believed; nothing was changed
     │   ├── SightLostError              leads went out of sight while a window was read; it will be read again
     │   ├── StateError                  the stored state is damaged, from the future, or impossible
+    │   │   └── UnreadableStateError        dlt cannot read it at all
     │   └── WarehouseRefusedError       the destination refuses us: password, rights, damaged file
     ├── InternalError               a fault of leadhouse itself, exit 1
     └── DataError                   a value that no column can hold; quarantined and counted
@@ -134,6 +135,10 @@ class SightLostError(OperatorError):
 
 class StateError(OperatorError):
     """The stored state is damaged, from a newer release, or impossible."""
+
+
+class UnreadableStateError(StateError):
+    """The stored state is damaged so that dlt cannot read it at all; resetting it is all that can be done."""
 
 
 class WarehouseRefusedError(OperatorError):

@@ -113,7 +113,7 @@ def _unreadable(error: BaseException | None, name: str) -> UnreadableStateError 
         seen = seen.__cause__ or seen.__context__
     if newer:
         return UnreadableStateError(f"the stored state of {name} was written by a newer dlt; upgrade leadhouse here")
-    if {"decompress_state", "migrate_pipeline_state"} & steps:
+    if {"decompress_state", "migrate_pipeline_state", "migrate_state_to_current"} & steps:
         return UnreadableStateError(f"the stored state of {name} is damaged; run `leadhouse state reset`")
     return None
 

@@ -147,9 +147,11 @@ def compare(session: Session, extent: Extent) -> None:
         inventory = Inventory(session.warehouse, session.pipeline)
         live, marked = inventory.live(), inventory.marked(_MARKED)
         every = extent.deep or extent.every_lead
-        found = Census(client, opening, live, newest).difference(cursor.listed_through, every=every)
-        if found.by == "counts":
-            found.unknown = sorted({*found.unknown, *alive(client, opening, sorted(marked))})
+        census = Census(client, opening, live, newest)
+        found = census.difference(cursor.listed_through, every=every)
+        if found.by == "counts" and alive(client, opening, sorted(marked)):
+            # One that came back and one that vanished within a span leave its count as it was.
+            found = census.difference(cursor.listed_through, every=True)
         _guard(len(found.vanished), len(live), extent)
         hidden = [number for number, unseen in marked.items() if unseen and number not in found.unknown]
         present = _mark(session, opening, inventory, found.vanished, sorted(hidden[:_HIDDEN]))

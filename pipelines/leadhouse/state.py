@@ -1,11 +1,13 @@
 """What a run remembers, shown and changed by an operator. It lies in the warehouse, in dlt's pipeline state."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from leadhouse.cursor import Cursor, rewind
-from leadhouse.pipeline import existing
+from leadhouse.errors import StateError, UnreadableStateError
+from leadhouse.pipeline import discard_state, existing
 from leadhouse.warehouse import Warehouse, explain
 
 if TYPE_CHECKING:
@@ -17,16 +19,27 @@ SLOT = "leadhouse"
 
 
 def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
-    """Return the source's slot of the pipeline's state, None before the first run."""
-    slot = pipeline.state.get("sources", {}).get(source, {}).get(SLOT)
-    return slot if isinstance(slot, dict) else None
+    """Return the source's slot of the pipeline's state, None before the first run.
+
+    Raises:
+        StateError: it is damaged.
+    """
+    told: Any = pipeline.state
+    for name in ("sources", source, SLOT):
+        told = told.get(name) if isinstance(told, dict) else "damaged"
+        if told is None:
+            return None
+    parts = [told, told.get("cursor", {}), told.get("dictionaries", {})] if isinstance(told, dict) else [told]
+    if not all(isinstance(part, dict) for part in parts):
+        raise StateError("the stored state is damaged; run `leadhouse state reset`")
+    slot: dict[str, Any] = told
+    return slot
 
 
 def show(warehouse: Warehouse, source: str, *, lock_timeout: float) -> dict[str, Any]:
     """Return the stored cursor as JSON, with the pipeline's name; `cursor` is None before the first run."""
     with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
-        slot = stored(pipeline, source)
-        cursor = slot.get("cursor") if slot else None
+        cursor = (stored(pipeline, source) or {}).get("cursor")
         return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **(cursor or {"cursor": None})}
 
 
@@ -41,19 +54,23 @@ def rewind_to(warehouse: Warehouse, source: str, to: datetime, *, lock_timeout: 
 
 def reset(warehouse: Warehouse, source: str, *, lock_timeout: float) -> None:
     """Forget the cursor: the next run reads everything again into place."""
-    _change(warehouse, source, None, lock_timeout)
+    with suppress(UnreadableStateError):
+        _change(warehouse, source, None, lock_timeout)
+        return
+    discard_state(warehouse, lock_timeout=lock_timeout)
 
 
 def _change(
     warehouse: Warehouse, source: str, change: Callable[[Cursor], Cursor] | None, lock_timeout: float
 ) -> Cursor:
     with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
-        slot = stored(pipeline, source) or {}
-        cursor = change(Cursor.from_dict(slot.get("cursor"))) if change else Cursor()
+        cursor = change(Cursor.from_dict((stored(pipeline, source) or {}).get("cursor"))) if change else Cursor()
         problem: LeadhouseError
         try:
             with warehouse.held():
                 with pipeline.managed_state(extract_state=True) as state:
+                    if not change and not isinstance(state.get("sources"), dict):
+                        state["sources"] = {}
                     told = state.setdefault("sources", {}).setdefault(source, {})
                     told[SLOT] = {"cursor": cursor.to_dict()} if change else {}
                 pipeline.normalize()

@@ -43,7 +43,7 @@ _REFUSED = (
     "password authentication failed|no password supplied|role |permission denied|read-only|version number|"
     "cannot open file|no pg_hba.conf entry"
 )
-_CROWDED = "too many c|remaining connection slots|starting up|shutting down|in recovery mode"
+_CROWDED = "too many c|remaining connection slots|starting up|not yet accepting|shutting down|in recovery mode"
 # What a database's words mean for the run and its operator, the first that is found.
 _MEANINGS: tuple[tuple[str, type[LeadhouseError], str], ...] = (
     (
@@ -64,6 +64,11 @@ _MEANINGS: tuple[tuple[str, type[LeadhouseError], str], ...] = (
         "corrupt database file|could not read enough bytes|not a valid duckdb database|failed to deserialize",
         WarehouseRefusedError,
         "the file is damaged: put a copy of it back, or move it away and the next run fills a new one",
+    ),
+    (
+        "row is too big|tables can have at most",
+        WarehouseRefusedError,
+        "the portal has more custom fields than a Postgres table can hold; use DuckDB",
     ),
     (_CROWDED, WarehouseUnavailableError, "wait, or raise the server's limit of connections, and run again"),
     (_REFUSED, WarehouseRefusedError, "correct the destination's address, password or rights"),

@@ -1,4 +1,4 @@
-"""leadhouse beside what people use today: edits and deletions during the runs, and faults; what is lost, and who says."""
+"""leadhouse beside what people use today: life during the runs, and faults; what is lost, and who says so."""
 
 import contextlib
 import logging

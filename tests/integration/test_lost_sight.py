@@ -28,7 +28,7 @@ def before_page(scene: Scene, number: int, happens: Any) -> None:
 def slow(family_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A portal read two pages a request."""
     in_small_packages(monkeypatch, leads=50, pages=1)
-    monkeypatch.setattr("leadhouse.bitrix24.reader.MAX_COMMANDS", 16)
+    monkeypatch.setattr("leadhouse.bitrix24.reader.MAX_COMMANDS", 18)
     return family_scene
 
 

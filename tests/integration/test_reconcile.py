@@ -106,7 +106,8 @@ def test_a_hidden_lead_is_out_of_sight_and_not_deleted_until_it_comes_back(both_
     settled(both_scene)
 
 
-def test_a_lead_that_comes_back_under_its_id_is_unmarked_though_another_goes(duckdb_scene: Scene, way: str) -> None:
+@pytest.mark.usefixtures("way")
+def test_a_lead_that_comes_back_under_its_id_is_unmarked_though_another_goes(duckdb_scene: Scene) -> None:
     duckdb_scene.sync()
     first, second = ids(duckdb_scene.portal)[20:22]
     lead = duckdb_scene.portal.lead(first)
@@ -114,7 +115,7 @@ def test_a_lead_that_comes_back_under_its_id_is_unmarked_though_another_goes(duc
     duckdb_scene.reconcile()
     duckdb_scene.portal.add_lead({"TITLE": lead["TITLE"]}, id=first, date_create=OLD, date_modify=OLD)
     duckdb_scene.portal.delete_lead(second)
-    assert duckdb_scene.reconcile().reconciled == way
+    assert duckdb_scene.reconcile().reconciled == "listing", "counts would be equal"
     assert marks(duckdb_scene)[0] == {second}
     assert duckdb_scene.lead(first)["title"] == lead["TITLE"]
 

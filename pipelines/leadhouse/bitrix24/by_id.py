@@ -114,7 +114,7 @@ def _ids(client: Bitrix24Client, opening: Opening, result: msgspec.Raw) -> list[
 
 
 def _listed(client: Bitrix24Client, opening: Opening, page: Sequence[int], reply: Reply) -> list[Any]:
-    """Return the leads of a page that was asked for by ids; a portal that ignores the list is asked one by one."""
+    """Return the leads of a page that was asked for by ids; those that did not come are asked for one by one."""
     if reply.result is None:
         raise reply.error or _misshapen(client, opening)
     rows: list[Any] | None = None
@@ -126,7 +126,8 @@ def _listed(client: Bitrix24Client, opening: Opening, page: Sequence[int], reply
     if rows is None:
         raise _misshapen(client, opening)
     if len(set(ids)) == len(ids) and set(ids) <= set(page):
-        return rows
+        left_out = sorted(set(page) - set(ids))
+        return [*rows, *(row for found in get(client, opening, left_out) for row in found.rows)]
     log.warning("the portal ignores lists of ids in filters; leads are read one by one")
     return [row for found in get(client, opening, page) for row in found.rows]
 

@@ -162,12 +162,13 @@ class Bitrix24Client:
         result, _ = self._send(method, params or {})
         return result
 
-    def batch(self, commands: Mapping[str, Command], *, halt: bool) -> Batch:
+    def batch(self, commands: Mapping[str, Command], *, halt: bool, once: bool = False) -> Batch:
         """Run up to 50 commands in one request, one after another.
 
         Args:
             commands: by key; a later one may refer to an earlier one's answer by `$result[key]…`.
             halt: stop at the first command that fails.
+            once: do not try again: for what may take longer than a request has.
 
         Raises:
             LeadhouseError: the request as a whole failed.
@@ -176,9 +177,9 @@ class Bitrix24Client:
             raise ValueError(f"{len(commands)} commands in a batch, the vendor allows {MAX_COMMANDS}")
         keys = list(commands)
         payload = {"halt": int(halt), "cmd": {key: command.encode() for key, command in commands.items()}}
-        result, told_time = self._send("batch", payload)
+        result, told_time = self._send("batch", payload, once=once)
         body: _BatchResult | None = None
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             body = msgspec.json.decode(result, type=_BatchResult)
         if body is None:
             raise PortalFaultError("the batch's answer has another shape", portal=self.portal, method="batch")
@@ -207,7 +208,7 @@ class Bitrix24Client:
         self._wait_out(problem, trouble)
         self.traffic.retries += 1
 
-    def _send(self, method: str, payload: Mapping[str, Any]) -> tuple[msgspec.Raw, Any]:
+    def _send(self, method: str, payload: Mapping[str, Any], *, once: bool = False) -> tuple[msgspec.Raw, Any]:
         """Return `result` and `time` of the answer."""
         trouble, renewed = Trouble(), False
         while True:
@@ -222,7 +223,7 @@ class Bitrix24Client:
                 return self._attempt(method, msgspec.json.encode({**payload, **ticket}))
             except (TransientError, CredentialsError) as error:
                 problem = error
-            if isinstance(problem, TransientError):
+            if isinstance(problem, TransientError) and not once:
                 self._wait_out(problem, trouble)
             elif not renewed and problem.code.upper() in _EXPIRED and self._access.renew(ticket):
                 renewed = True
@@ -314,7 +315,7 @@ def _whole(escape: re.Match[bytes]) -> bytes:
 def _envelope(body: bytes) -> _Envelope | None:
     try:
         return msgspec.json.decode(body, type=_Envelope)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

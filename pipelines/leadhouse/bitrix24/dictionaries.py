@@ -1,6 +1,7 @@
 """The portal's dictionaries: fields, variants, stages and sources, users, currencies; small, read whole each run."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,11 +12,13 @@ import structlog
 from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.fields import Field, Fields, Role
 from leadhouse.bitrix24.listing import Listing, Row, read_on
-from leadhouse.columns import as_text, column
+from leadhouse.columns import as_text, column, is_empty
 from leadhouse.errors import OperatorError, TransientError
 from leadhouse.tables import tables
 
 log = structlog.get_logger("leadhouse.bitrix24")
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 # A dictionary of more pages than this in the opening batch is read on in further batches.
 USER_PAGES = 6
@@ -148,6 +151,10 @@ def table_of(name: str, rows: Sequence[Row]) -> pa.Table:
     return pa.table(made, schema=contract.schema())
 
 
+def _text(value: Any) -> str | None:
+    return None if is_empty(value) else as_text(value)
+
+
 def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list) and value else value
 
@@ -172,16 +179,17 @@ def field_tables(fields: Fields, seen_at: datetime) -> dict[str, pa.Table]:
 
 def _field_row(name: str, about: Row, row: Mapping[str, Any], placed: Field | None) -> Row:
     settings = row.get("SETTINGS") or about.get("settings")
+    own = row.get("SETTINGS")
     return {
         "name": name,
         "column_name": placed.column if placed else name.lower(),
-        "type": row.get("USER_TYPE_ID") or about.get("type"),
-        "title": about.get("listLabel") or about.get("formLabel") or about.get("title"),
+        "type": _text(row.get("USER_TYPE_ID") or about.get("type")),
+        "title": _text(about.get("listLabel") or about.get("formLabel") or about.get("title")),
         "is_multiple": row["MULTIPLE"] == "Y" if "MULTIPLE" in row else bool(about.get("isMultiple")),
         "is_required": row["MANDATORY"] == "Y" if "MANDATORY" in row else bool(about.get("isRequired")),
         "is_read_only": bool(about.get("isReadOnly")),
         "is_custom": name.startswith("UF_"),
-        "status_type": about.get("statusType") or (row.get("SETTINGS") or {}).get("ENTITY_TYPE"),
+        "status_type": _text(about.get("statusType") or (own.get("ENTITY_TYPE") if isinstance(own, dict) else None)),
         "settings": as_text(settings) if settings else None,
     }
 
@@ -194,11 +202,11 @@ def _options(placed: Field | None, about: Row, row: Mapping[str, Any], seen_at: 
         {
             "field": placed.column,
             "id": int(variant["ID"]),
-            "value": variant.get("VALUE"),
-            "sort": int(variant["SORT"]) if str(variant.get("SORT") or "").isdigit() else None,
+            "value": _text(variant.get("VALUE")),
+            "sort": int(variant["SORT"]) if _NUMBER.fullmatch(str(variant.get("SORT"))) else None,
             "is_default": variant.get("DEF") == "Y",
             "last_seen_at": seen_at,
         }
         for variant in variants
-        if str(variant.get("ID") or "").isdigit()
+        if isinstance(variant, dict) and _NUMBER.fullmatch(str(variant.get("ID")))
     ]

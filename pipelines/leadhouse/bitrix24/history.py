@@ -99,7 +99,7 @@ def _of_owners(owners: Sequence[int], after: int) -> Command:
 
 def _rows(client: Bitrix24Client, result: msgspec.Raw) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] | None = None
-    with suppress(msgspec.MsgspecError):
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
         rows = _ROWS.decode(msgspec.json.decode(result, type=_Items).items)
     if rows is None or not all({"ID", "OWNER_ID"} <= row.keys() for row in rows):
         raise _misshapen(client)

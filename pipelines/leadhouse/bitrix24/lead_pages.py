@@ -69,7 +69,7 @@ class LeadPages:
         """
         try:
             return self.fields.page.decode(self._family.rows(result))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             told = json.loads(bytes(result).decode("utf-8", "replace"), parse_float=str, parse_constant=str)
         if self._family is ITEM and isinstance(told, dict):
             told = told.get("items")

@@ -81,7 +81,7 @@ class Listing:
 def _rows(result: msgspec.Raw) -> list[Row] | None:
     try:
         told = _LOOSE.decode(result)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     if isinstance(told, dict):
         told = told.get("items", list(told.values()))

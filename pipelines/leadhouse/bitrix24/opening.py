@@ -143,7 +143,7 @@ class Opening:
             self.pages = LeadPages(
                 self._client, self.family, self._dictionaries, described, region=self._region, stored=self._stored
             )
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return self.fault("the fields' description has another shape")
         return None
 

@@ -122,9 +122,9 @@ class WindowReader:
             yield from self._history_pieces(window, window.history_after)
 
     def _lead_pieces(self, window: Window) -> Iterator[tuple[Piece, Window]]:
-        watch = Watch(self._client, self._opening, *self._bounds())
+        watch = Watch(self._client, self._opening, *self._bounds(), self._newest_ids)
         if not self._leads.done:
-            watch.begin(self._leads.after, self._newest_ids)
+            watch.begin(self._leads.after)
         for rows, done in self._gather(self._leads, self._first_rows):
             if rows:
                 watch.note([self.pages.id_of(row) for row in rows])

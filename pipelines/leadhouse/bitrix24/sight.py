@@ -23,6 +23,7 @@ _ASKED = 100
 # Leads that may be deleted while a window is read: this many, or this share.
 _SPARED = 100
 _SHARE = 0.10
+_COUNT = "remaining"
 
 
 class Watch:
@@ -33,10 +34,16 @@ class Watch:
         opening: what is known of its leads.
         lower: the window's lower bound, in the portal's offset.
         until: its upper bound, if it has one.
+        newest: the newest ids of the window, as the opening batch saw them.
     """
 
     def __init__(
-        self, client: Bitrix24Client, opening: Opening, lower: datetime | None, until: datetime | None
+        self,
+        client: Bitrix24Client,
+        opening: Opening,
+        lower: datetime | None,
+        until: datetime | None,
+        newest: Sequence[int],
     ) -> None:
         self._client = client
         self._opening = opening
@@ -45,17 +52,15 @@ class Watch:
         self._read = array("q")
         self._after = 0
         self._counted: int | None = None
-        self._newest: list[int] = []
+        self._newest = newest
 
-    def begin(self, after: int, newest: Sequence[int]) -> None:
+    def begin(self, after: int) -> None:
         """Count what is to come.
 
         Args:
             after: everything up to this id is read.
-            newest: the newest ids of the window, as the opening batch saw them.
         """
         self._after = after
-        self._newest = [number for number in newest if number > after]
         self._counted = self._count()
 
     def note(self, ids: Sequence[int]) -> None:
@@ -92,7 +97,7 @@ class Watch:
     def _out_of_sight(self) -> bool:
         read = self._read
         step = max(1, len(read) // _ASKED)
-        unlisted = set(self._newest) - set(read[-len(self._newest) :])
+        unlisted = {number for number in self._newest if number > self._after} - set(read)
         for found in get(self._client, self._opening, sorted({*read[::step][:_ASKED], *unlisted})):
             # An edit takes a lead out of a window only where that has an end.
             kept_back = self._until is None and any(self._opening.pages.id_of(row) in unlisted for row in found.rows)
@@ -105,10 +110,10 @@ class Watch:
         return now is None or self._counted is None or now < self._counted
 
     def _count(self) -> int | None:
-        """Return how many leads of the window are above `after`; None where the portal does not tell."""
+        """Return how many leads of the window are to come; None where the portal does not tell, or not in time."""
         command = self._opening.family.remaining(self._after, self._lower, self._until)
         try:
-            return self._client.batch({"remaining": command}, halt=False).totals.get("remaining")
+            return self._client.batch({_COUNT: command}, halt=False, once=True).totals.get(_COUNT)
         except TransientError as error:
             log.debug("the window could not be counted", why=str(error.args[0]))
             return None

@@ -108,7 +108,7 @@ class Dispatcher:
         elif fault.kind == "unordered_page":
             page = dataclasses.replace(page, rows=page.rows[::-1])
         elif fault.kind == "repeated_page" and previous is not None:
-            page = self._last_pages[name] = previous
+            page = self._last_pages[name] = dataclasses.replace(page, rows=previous.rows)
         total = int(fault.details.get("total", 7)) if fault.kind == "wrong_total" else answer.total
         return Answer(page, total, answer.next)
 

@@ -284,7 +284,10 @@ class Portal(Office):
                 self.store.reveal(id_)
 
     def distort_lead(self, id_: int, fragments: Mapping[str, bytes]) -> None:
-        """Make answers carry raw JSON for fields of a lead, by classic name: values no well-kept portal holds."""
+        """Make answers carry raw JSON for fields of a lead, by classic name: values no well-kept portal holds.
+
+        Names that the portal's settings do not know are fields of a newer portal, delivered with the select ``*``.
+        """
         with self.lock:
             self.oddities.setdefault(id_, {}).update(fragments)
             self.store.forget_encoded()

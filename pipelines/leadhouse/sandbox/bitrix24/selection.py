@@ -65,8 +65,10 @@ def selected(portal: Portal, row: Row, select: frozenset[str]) -> Lead:
     lead = {name: value for name, value in lead.items() if name in names}
     if portal.quirks.classic_style() != PLAIN_CLASSIC:
         lead = {name: _styled(portal, name, value) for name, value in lead.items()}
+    known = {*_STANDARD, *custom, *MULTIFIELDS}
     for name, fragment in portal.oddities.get(row.id, {}).items():
-        if name in names:
+        strange = "*" in select and name not in known
+        if name in names or strange:
             lead[name] = msgspec.Raw(fragment)
     return lead
 

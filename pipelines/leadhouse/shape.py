@@ -1,0 +1,53 @@
+"""Are the warehouse's tables still as leadhouse made them? Whoever changed one by hand is told before data is lost."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leadhouse.errors import WarehouseRefusedError
+from leadhouse.tables import tables
+from leadhouse.warehouse import CHANGED_BY_HAND, Warehouse
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+_CHECKED = (
+    *("leads", "lead_phones", "lead_emails", "lead_ims", "lead_webs", "lead_links", "lead_custom_values"),
+    *("schema_drift", "lead_stage_history"),
+)
+
+
+def check_shape(warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    """Compare the tables of leads with what dlt remembers of them; columns that somebody added do not matter.
+
+    Raises:
+        WarehouseRefusedError: a table or a column is missing, or a column has another type.
+    """
+    if warehouse.target.kind == "named" or not pipeline.schemas:
+        return
+    remembered: dict[str, Any] = dict(pipeline.default_schema.tables)
+    names = [name for name in _CHECKED if remembered.get(name, {}).get("x-normalizer", {}).get("seen-data")]
+    client: Any
+    with warehouse.held(), pipeline.destination_client() as client:
+        there: dict[str, Any] = dict(client.get_storage_tables(names))
+    for name in names:
+        change = _change(name, remembered[name]["columns"], there[name])
+        if change:
+            raise WarehouseRefusedError(
+                f"{warehouse.target.label}: {warehouse.dataset}.{name} {change}; {CHANGED_BY_HAND}"
+            )
+
+
+def _change(table: str, remembered: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return in words how a table differs from what is remembered; "" where it does not."""
+    if not there:
+        return "is missing"
+    for name in tables("bitrix24")[table].columns.keys() & remembered.keys():
+        if name not in there:
+            return f"lacks the column {name}"
+    for name in remembered.keys() & there.keys():
+        wanted, found = remembered[name], there[name]
+        if wanted.get("data_type") != found.get("data_type"):
+            return f"has {found.get('data_type')} in the column {name} instead of {wanted.get('data_type')}"
+        if wanted["data_type"] == "decimal" and found.get("scale", 0) < wanted.get("scale", 0):
+            return f"has too few decimals in the column {name}"
+    return ""
