@@ -67,6 +67,20 @@ def test_a_user_without_rights_is_for_a_person(command: Command, guarded_url: st
     command.assert_heals(guarded_url)
 
 
+def test_a_read_only_database_is_for_a_person_also_between_runs(command: Command, postgres_url: str) -> None:
+    database = postgres_url.partition("?")[0].rpartition("/")[2]
+    command.run(postgres_url)
+    for setting in ("on", "off"):
+        connection = psycopg2.connect(postgres_url, options="-c default_transaction_read_only=off")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = {setting}")
+        connection.close()
+        if setting == "on":
+            command.run(postgres_url).assert_failed(2, "read-only", "rights")
+    command.assert_heals(postgres_url)
+
+
 def test_a_database_that_does_not_exist_is_for_a_person(command: Command, postgres_url: str) -> None:
     name = postgres_url.partition("?")[0].rpartition("/")[2]
     command.run(postgres_url.replace(f"/{name}?", "/no_such_database?")).assert_failed(2, "does not exist")
