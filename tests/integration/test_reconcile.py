@@ -145,6 +145,18 @@ def test_deep_heals_a_lead_whose_date_went_back(duckdb_scene: Scene) -> None:
     settled(duckdb_scene)
 
 
+@pytest.mark.parametrize(
+    "told", [b'"0000-00-00T00:00:00+03:00"', b'""', b"null", b"{}", b'"0001-01-01T00:00:00+00:00"']
+)
+def test_a_modification_time_that_is_none_hinders_nothing(duckdb_scene: Scene, told: bytes) -> None:
+    odd, gone = ids(duckdb_scene.portal)[4:6]
+    duckdb_scene.portal.distort_lead(odd, {"DATE_MODIFY": told})
+    duckdb_scene.sync()
+    duckdb_scene.portal.delete_lead(gone)
+    summary = duckdb_scene.reconcile(deep=True)
+    assert (summary.leads_deleted, summary.leads_read) == (1, 0)
+
+
 def test_too_many_missing_leads_are_refused_and_nothing_changes(duckdb_scene: Scene) -> None:
     duckdb_scene.sync()
     gone = ids(duckdb_scene.portal)[:30]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,8 +123,10 @@ class LeadPages:
 
 
 def _seconds(told: Any) -> int:
-    """Return a time as Unix seconds; NEVER where there is none."""
-    return int(datetime.fromisoformat(told).timestamp()) if isinstance(told, str) and told else NEVER
+    """Return a time as Unix seconds; NEVER where there is none, or none that a column holds."""
+    with suppress(TypeError, ValueError, OverflowError):
+        return int(datetime.fromisoformat(told).timestamp())
+    return NEVER
 
 
 def _storable_row(row: Any) -> Any:
