@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from leadhouse.errors import ConfigurationError, GuardError, StateError
+from leadhouse.errors import ConfigurationError, GuardError
+from leadhouse.guard import believable
 from leadhouse.progress import Progress
 from leadhouse.session import LOCK_TIMEOUT_S, Session, run
 from leadhouse.summary import SyncSummary
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 _MARKED = 2_500
 # Leads out of sight that are asked about once more, whether they were deleted since: five requests.
 _HIDDEN = 250
-_SPARED = 100
-_SHARE = 0.10
 _LIMIT = re.compile(r"(\d{1,12})|(\d{1,3}(?:\.\d+)?)\s*%")
 _EVERY = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -49,7 +48,7 @@ class Extent:
             ConfigurationError: `max_deletions` is neither a number nor a share.
         """
         if self.max_deletions is None:
-            return max(_SPARED, int(leads * _SHARE))
+            return believable(leads)
         told = _LIMIT.fullmatch(str(self.max_deletions).strip())
         if told is None or float(told[2] or 0) > 100:
             raise ConfigurationError(f"--max-deletions is {self.max_deletions!r}; it is a number of leads, or like 5%")
@@ -130,15 +129,13 @@ def compare(session: Session, extent: Extent) -> None:
         GuardError: more leads are missing than can be believed; nothing was changed.
         StateError: no run has read the portal to its end yet.
     """
-    from leadhouse.bitrix24.by_id import alive, some  # noqa: PLC0415 - arrow's weight is loaded late
+    from leadhouse.bitrix24.by_id import some  # noqa: PLC0415 - arrow's weight is loaded late
     from leadhouse.bitrix24.census import Census  # noqa: PLC0415
     from leadhouse.bitrix24.refresh import Refresh  # noqa: PLC0415
     from leadhouse.inventory import Inventory  # noqa: PLC0415
     from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415
 
-    cursor, summary, client = session.cursor, session.summary, session.client
-    if cursor.cursor is None:
-        raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
+    cursor, summary, client = session.complete_cursor(), session.summary, session.client
     summary.cursor_from, summary.cursor_to = summary.cursor_from or cursor.cursor, cursor.cursor
     session.progress.step("comparing ids", summary.leads_read)
     opening = session.opening()
@@ -147,11 +144,7 @@ def compare(session: Session, extent: Extent) -> None:
         inventory = Inventory(session.warehouse, session.pipeline)
         live, marked = inventory.live(), inventory.marked(_MARKED)
         every = extent.deep or extent.every_lead
-        census = Census(client, opening, live, newest)
-        found = census.difference(cursor.listed_through, every=every)
-        if found.by == "counts" and alive(client, opening, sorted(marked)):
-            # One that came back and one that vanished within a span leave its count as it was.
-            found = census.difference(cursor.listed_through, every=True)
+        found = Census(client, opening, live, newest, marked).difference(cursor.listed_through, every=every)
         _guard(len(found.vanished), len(live), extent)
         hidden = [number for number, unseen in marked.items() if unseen and number not in found.unknown]
         present = _mark(session, opening, inventory, found.vanished, sorted(hidden[:_HIDDEN]))

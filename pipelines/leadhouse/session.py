@@ -10,7 +10,7 @@ import structlog
 
 from leadhouse import logs
 from leadhouse.cursor import Cursor
-from leadhouse.errors import LeadhouseError, SightLostError
+from leadhouse.errors import LeadhouseError, SightLostError, StateError
 from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
@@ -78,6 +78,17 @@ class Session:
             StateError: it is damaged.
         """
         return Cursor.from_dict(self.slot.get("cursor"))
+
+    def complete_cursor(self) -> Cursor:
+        """Return the stored cursor of a warehouse that once was complete.
+
+        Raises:
+            StateError: no run has read the portal to its end yet, or the cursor is damaged.
+        """
+        cursor = self.cursor
+        if cursor.cursor is None:
+            raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
+        return cursor
 
     @property
     def family(self) -> "FamilyName":

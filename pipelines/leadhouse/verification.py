@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 
 from leadhouse.cursor import check_clock
-from leadhouse.errors import ConfigurationError, StateError
+from leadhouse.errors import ConfigurationError
 from leadhouse.live import NEVER, Live
 from leadhouse.lots import lots
 from leadhouse.progress import Progress
@@ -117,9 +117,7 @@ class _Verification:
         """
         from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
 
-        session, cursor = self._session, self._session.cursor
-        if cursor.cursor is None:
-            raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
+        session, cursor = self._session, self._session.complete_cursor()
         session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
         overlap = session.settings.overlap
         self._news = _News(_seconds(cursor.cursor), _seconds(cursor.cursor - overlap))
@@ -152,18 +150,12 @@ class _Verification:
 
     def _census(self, opening: "Opening", inventory: "Inventory", live: Live) -> "census.Difference":
         """Return in which ids the two differ."""
-        from leadhouse.bitrix24.by_id import alive  # noqa: PLC0415
         from leadhouse.bitrix24.census import LISTED_AT_ONCE, Census  # noqa: PLC0415
 
         client, through = self._session.client, self._session.cursor.listed_through
         marked = inventory.marked(LISTED_AT_ONCE)
         newest = opening.with_newest()
-        census = Census(client, opening, live, newest)
-        found = census.difference(through, every=self._sample == "all")
-        if found.by == "counts" and alive(client, opening, sorted(marked)):
-            # One that came back and one that vanished within a span leave its count as it was.
-            found = census.difference(through, every=True)
-        return found
+        return Census(client, opening, live, newest, marked).difference(through, every=self._sample == "all")
 
     def _missing(self, opening: "Opening", inventory: "Inventory", found: "census.Difference") -> set[int]:
         """Note the leads that one side alone has; return those that the portal did not list and has after all."""

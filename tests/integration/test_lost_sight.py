@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from leadhouse.bitrix24 import sight
+from leadhouse import guard
 from leadhouse.errors import SightLostError
 from leadhouse.sandbox.bitrix24 import Portal
 from scene import Scene, in_small_packages
@@ -58,7 +58,7 @@ def test_a_few_deletions_while_a_window_is_read_are_ordinary(slow: Scene) -> Non
 
 
 def test_a_mass_deletion_while_a_window_is_read_is_refused_once(slow: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sight, "_SPARED", 20)
+    monkeypatch.setattr(guard, "_SPARED", 20)
     last = ids(slow.portal)[-45:]
     before_page(slow, 2, lambda portal: [portal.delete_lead(number) for number in last])
     with pytest.raises(SightLostError, match="vanished while they were read"):

@@ -10,14 +10,15 @@ with the difference. Two things it cannot see by itself, and what is done about 
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
 import structlog
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client, Trouble
+from leadhouse.bitrix24.by_id import alive
+from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client
 from leadhouse.bitrix24.many import Reply, ask
 from leadhouse.bitrix24.opening import Opening
 from leadhouse.bitrix24.walk import Walk
@@ -80,13 +81,17 @@ class Census:
         opening: what is known of its leads.
         live: what the warehouse holds.
         newest: the portal's newest id when the run began; leads that come later are out of reach.
+        marked: ids that the warehouse holds as gone or out of sight: the portal may have them again.
     """
 
-    def __init__(self, client: Bitrix24Client, opening: Opening, live: Live, newest: int) -> None:
+    def __init__(
+        self, client: Bitrix24Client, opening: Opening, live: Live, newest: int, marked: Collection[int] = ()
+    ) -> None:
         self._client = client
         self._opening = opening
         self._live = live
         self._newest = newest
+        self._marked = sorted(marked)
 
     def difference(self, listed_through: int, *, every: bool) -> Difference:
         """Return where they differ.
@@ -103,10 +108,14 @@ class Census:
         if every or known == 0 or requests <= _SMALL_REQUESTS:
             return self._listing()
         try:
-            return self._counting(known, requests)
+            found = self._counting(known, requests)
         except _CountsLieError as lie:
             log.warning("the portal's counts are of no use; every id is listed", why=str(lie))
-        return self._listing()
+            return self._listing()
+        # A marked lead that came back and another one that vanished within a span leave its count as it was.
+        if found.by == "counts" and alive(self._client, self._opening, self._marked):
+            return self._listing()
+        return found
 
     def _listing(self) -> Difference:
         return self._ended(Difference(by="listing"), 0)
@@ -211,15 +220,8 @@ class Census:
             newest_ids=self._opening.pages.newest_ids,
             chain=self._live.count(after, None) // PAGE_ROWS + 2,
         )
-        trouble = Trouble()
-        while not walk.done and walk.after < last:
-            walk.chain = min(walk.chain, MAX_COMMANDS - 1)
-            rows, problem = walk.take(self._client.batch(walk.commands(probe=True), halt=True))
+        for rows in walk.batches(self._client, probe=True, through=last):
             yield rows, None if walk.done else walk.after
-            if rows:
-                trouble = Trouble()
-            if problem is not None:
-                self._client.stalled(problem, trouble)
 
     def _spent(self) -> float:
         """Seconds so far, those aside that the vendor's limits took."""

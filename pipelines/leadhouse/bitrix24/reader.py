@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.dictionaries import table_of
 from leadhouse.bitrix24.families import ITEM, FamilyName
 from leadhouse.bitrix24.history import history_id, history_walk
@@ -174,16 +174,13 @@ class WindowReader:
 
     def _gather(self, walk: Walk, rows: list[Any]) -> Iterator[tuple[list[Any], bool]]:
         """Yield the rows of each batch; the last ones are marked."""
-        trouble = Trouble()
-        while not walk.done:
-            if rows:
-                yield rows, False
-            rows, problem = walk.take(self._client.batch(walk.commands(probe=False), halt=True))
-            if rows:
-                trouble = Trouble()
-            if problem is not None:
-                self._client.stalled(problem, trouble)
-        yield rows, True
+        last = rows
+        if rows and not walk.done:
+            yield rows, False
+        for last in walk.batches(self._client, probe=False):
+            if last and not walk.done:
+                yield last, False
+        yield last, True
 
     def _stored_window(self) -> Window | None:
         """The window to go on with, None while there is none."""

@@ -15,14 +15,12 @@ from leadhouse.bitrix24.by_id import get
 from leadhouse.bitrix24.client import Bitrix24Client
 from leadhouse.bitrix24.opening import Opening
 from leadhouse.errors import SightLostError, TransientError
+from leadhouse.guard import believable
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
 # Leads that are asked about when some did not come.
 _ASKED = 100
-# Leads that may be deleted while a window is read: this many, or this share.
-_SPARED = 100
-_SHARE = 0.10
 _COUNT = "remaining"
 
 
@@ -86,7 +84,7 @@ class Watch:
                 portal=self._client.portal,
                 method=self._opening.family.list_method,
             )
-        if missing > max(_SPARED, int(self._counted * _SHARE)) and self._fell():
+        if missing > believable(self._counted) and self._fell():
             raise SightLostError(
                 f"{missing:,} of {self._counted:,} leads vanished while they were read; look at the rights of the user "
                 "behind the access, and run again if they were deleted",

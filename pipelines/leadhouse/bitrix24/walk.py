@@ -5,14 +5,14 @@ command whose reference cannot be resolved restarts at id 1 on the portal (PHP c
 short page is ignored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from leadhouse.bitrix24.client import PAGE_ROWS, Batch, Command
+from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Batch, Bitrix24Client, Command, Trouble
 from leadhouse.errors import PagingError, PortalFaultError, TransientError
 
 
@@ -57,6 +57,23 @@ class Walk:
         if probe and self.newest is not None:
             made[f"{self.name}_newest"] = self.newest
         return made
+
+    def batches(self, client: Bitrix24Client, *, probe: bool, through: int | None = None) -> Iterator[list[Any]]:
+        """Walk on, batch by batch, to the end or until `through` is reached; yield the rows that each one brought.
+
+        Raises:
+            LeadhouseError: the portal refused, or cannot be read.
+        """
+        trouble = Trouble()
+        while not self.done and (through is None or self.after < through):
+            if probe:
+                self.chain = min(self.chain, MAX_COMMANDS - 1)
+            rows, problem = self.take(client.batch(self.commands(probe=probe), halt=True))
+            if rows:
+                trouble = Trouble()
+            if problem is not None:
+                client.stalled(problem, trouble)
+            yield rows
 
     def take(self, batch: Batch) -> tuple[list[Any], TransientError | None]:
         """Return the rows that a batch brought, and what stopped the walk before its next page, if anything did.
