@@ -12,7 +12,8 @@ _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload([
     "leadhouse.cli",
     "leadhouse.service",
-    "leadhouse.bitrix24.source",
+    "leadhouse.bitrix24.crm",
+    "leadhouse.flow",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     "dlt.common.libs.pyarrow",

@@ -13,12 +13,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from leadhouse.bitrix24.source import bitrix24
     from leadhouse.chosen import lead
+    from leadhouse.kommo.source import kommo
     from leadhouse.reconciliation import reconcile
     from leadhouse.service import sync
     from leadhouse.summary import SyncSummary
     from leadhouse.verification import verify
 
-__all__ = ["SyncSummary", "__version__", "bitrix24", "lead", "reconcile", "sync", "verify"]
+__all__ = ["SyncSummary", "__version__", "bitrix24", "kommo", "lead", "reconcile", "sync", "verify"]
 
 # Loaded at first use: `leadhouse --help` must not wait for dlt.
 _LAZY = {
@@ -33,8 +34,8 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module  # noqa: PLC0415
 
-    if name == "bitrix24":
-        return import_module("leadhouse.bitrix24")
+    if name in ("bitrix24", "kommo"):
+        return import_module(f"leadhouse.{name}")
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'leadhouse' has no attribute {name!r}")

@@ -57,7 +57,7 @@ def lead(
     """Fetch leads and refresh their rows and child rows.
 
     Args:
-        source: "bitrix24".
+        source: "bitrix24" or "kommo".
         ids: ids of leads, 1 to 2^63-1.
         to: the destination, as `sync` takes it.
         dataset: schema of the tables.
@@ -96,39 +96,39 @@ def _checked(number: int) -> int:
 
 
 def _refresh(session: Session, ids: Sequence[int], fates: dict[int, Fate]) -> None:
-    from leadhouse.bitrix24.by_id import get  # noqa: PLC0415 - arrow's weight is loaded late
-    from leadhouse.bitrix24.refresh import Refresh  # noqa: PLC0415
-    from leadhouse.inventory import Inventory  # noqa: PLC0415
-    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415
+    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
 
-    cursor = session.cursor
+    cursor, chain = session.cursor, session.crm.leads
     session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
-    inventory = Inventory(session.warehouse, session.pipeline)
-    opening = session.opening()
+    inventory, leads = session.inventory(chain), session.entities(chain)
     try:
-        opening.alone()
+        leads.open()
         held = inventory.versions(ids)
         gone: list[int] = []
         unseen: list[int] = []
 
         def rows() -> Iterator[list[Any]]:
-            for found in get(session.client, opening, ids):
+            for found in leads.get(ids):
                 fates.update(dict.fromkeys(found.invalid, Fate.INVALID))
                 gone.extend(found.gone)
                 unseen.extend(found.unseen)
                 yield found.rows
 
-        refresh = Refresh(session.client, opening, rows(), cursor, newcomers=set(ids) - held.keys())
-        unchanged = Unchanged(inventory.versions, EVERY_ID if inventory.exists else None, older_too=True)
-        session.load_all(refresh, refresh.pieces(), unchanged, final=False)
+        refresh = leads.refresh(rows(), cursor, set(ids) - held.keys())
+        unchanged = Unchanged(chain, inventory.versions, EVERY_ID if inventory.exists else None, older_too=True)
+        session.load_all(refresh, refresh.pieces(), {chain.root: unchanged}, final=False)
         fates.update(dict.fromkeys(refresh.read, Fate.REFRESHED))
         fates.update((number, Fate.DELETED if number in held else Fate.UNKNOWN) for number in gone)
         fates.update((number, Fate.OUT_OF_SIGHT if number in held else Fate.DENIED) for number in unseen)
         deleted = [number for number in gone if number in held]
         out_of_sight = [number for number in unseen if number in held]
         if deleted or out_of_sight:
-            inventory.mark(deleted=deleted, out_of_sight=out_of_sight, at=datetime.now(UTC))
+            now, times = datetime.now(UTC), leads.deleted_at(deleted)
+            inventory.mark(
+                deleted={number: times.get(number, now) for number in deleted},
+                out_of_sight=dict.fromkeys(out_of_sight, now),
+            )
         session.summary.leads_deleted += len(deleted)
         session.summary.leads_out_of_sight += len(out_of_sight)
     finally:
-        opening.close()
+        leads.close()

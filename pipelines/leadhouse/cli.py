@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
@@ -10,6 +11,7 @@ import click
 from leadhouse import __version__
 from leadhouse.errors import LeadhouseError
 from leadhouse.redact import redact
+from leadhouse.settings import known_source, of_source, setting_names, sources
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +43,7 @@ _DESTINATION = (
 def _common(command: F) -> F:
     for option in (
         click.option("--dataset", help="Schema of the tables. [default: the portal's name, else SOURCE]"),
-        click.option("--portal", help="Name of the portal: reads SOURCES__BITRIX24__{NAME}__WEBHOOK_URL."),
+        click.option("--portal", help="Name of the portal: reads SOURCES__{SOURCE}__{NAME}__…."),
         click.option("--lock-timeout", type=click.FloatRange(0), default=60.0, show_default=True,
                      help="Seconds to wait for another process that has the DuckDB file open, or for another run."),
         click.option("--verbose", is_flag=True, help="Log what happens inside."),
@@ -51,15 +53,22 @@ def _common(command: F) -> F:
 
 
 def _portal_options(command: F) -> F:
-    for option in (
-        click.option("--phone-region", help="Country of phone numbers without a code, for example KZ."),
-        click.option("--api", type=click.Choice(["lead", "item"]),
-                     help="crm.lead.* or its successor crm.item.*. [default: lead]"),
-        click.option("--webhook-url",
-                     help="Inbound webhook; better set SOURCES__BITRIX24__WEBHOOK_URL: arguments are visible."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    for name in sources():
+        for told in of_source(name).OPTIONS:
+            choices = click.Choice(list(told.choices)) if told.choices else None
+            flag = f"--{told.name.replace('_', '-')}"
+            command = click.option(flag, type=choices, help=f"{name}: {told.about}")(command)
+    return click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")(command)
+
+
+def _chosen(source: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options without those of other sources, which must not be given."""
+    own = setting_names(known_source(source))
+    others = {told.name for name in sources() for told in of_source(name).OPTIONS} - own
+    for name in sorted(others):
+        if options.pop(name, None) is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is no option of {source}")
+    return options
 
 
 def _guard_options(command: F) -> F:
@@ -98,11 +107,11 @@ def main() -> None:
 @_guard_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
-    """Bring the warehouse up to date with a portal (SOURCE: bitrix24)."""
+    """Bring the warehouse up to date with a portal (SOURCE: bitrix24 or kommo)."""
     _log(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
-    summary = run(source, **options)
+    summary = run(source, **_chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -126,7 +135,7 @@ def reconcile(source: str, verbose: bool, as_json: bool, **options: Any) -> None
     _log(verbose)
     from leadhouse.reconciliation import reconcile as run  # noqa: PLC0415
 
-    summary = run(source, **options)
+    summary = run(source, **_chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -158,7 +167,7 @@ def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **optio
     from leadhouse.verdict import render as render_verdict  # noqa: PLC0415
     from leadhouse.verification import verify as run  # noqa: PLC0415
 
-    told = run(source, **options)
+    told = run(source, **_chosen(source, options))
     if as_json:
         click.echo(json.dumps(told.to_dict(show_values=show_values)))
     else:
@@ -177,7 +186,7 @@ def lead(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **opti
     _log(verbose)
     from leadhouse.chosen import lead as run  # noqa: PLC0415
 
-    asked = run(source, ids, **options)
+    asked = run(source, ids, **_chosen(source, options))
     if as_json:
         fates = {str(number): fate.name.lower() for number, fate in asked.fates.items()}
         click.echo(json.dumps({**asked.summary.to_dict(), "leads": fates}))
@@ -293,18 +302,16 @@ def status(
 def sandbox(
     source: str, host: str, port: int, leads: int, seed: int, tls: bool, throttle: bool, latency: float
 ) -> None:
-    """Run a sandbox portal; its webhook URL is the first line printed."""
-    from leadhouse.settings import known_source  # noqa: PLC0415
-
-    known_source(source)
+    """Run a sandbox portal; its URL is the first line printed, for Kommo its access token the second."""
     problem = ""
     try:
-        from leadhouse.sandbox.bitrix24 import Limits, run  # noqa: PLC0415
+        portal = import_module(f"leadhouse.sandbox.{known_source(source)}")
     except ModuleNotFoundError as error:
         problem = error.name or "a package"
     if problem:
         raise click.ClickException(f"the sandbox needs {problem}; install leadhouse[sandbox]")
-    run(host, port, leads=leads, seed=seed, tls=tls, limits=Limits() if throttle else None, latency=latency)
+    limits = portal.Limits() if throttle else None
+    portal.run(host, port, leads=leads, seed=seed, tls=tls, limits=limits, latency=latency)
 
 
 @main.command(epilog="Example: leadhouse demo --leads 5000")
@@ -344,7 +351,7 @@ def _warehouse(
     *,
     read_only: bool = False,
 ) -> Any:
-    from leadhouse.settings import dataset_name, destination_url, known_source  # noqa: PLC0415
+    from leadhouse.settings import dataset_name, destination_url  # noqa: PLC0415
     from leadhouse.warehouse import Target, Warehouse  # noqa: PLC0415
 
     name = dataset_name(known_source(source), portal, dataset)

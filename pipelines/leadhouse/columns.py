@@ -6,7 +6,9 @@ Numbers with a fraction arrive as their raw text (the JSON decoder keeps it), so
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -25,6 +27,9 @@ _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _PLAIN_NUMBER = r"^[+-]?[0-9]{0,20}\.?[0-9]{0,10}$"
 _HALF_DAY = timedelta(hours=12)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
+_ANY_INT = pa.decimal128(21, 2)
 _FLAGS: dict[Any, bool | None] = {
     "Y": True, "N": False, "1": True, "0": False, 1: True, 0: False, "": None, None: None,
     "y": True, "n": False, "true": True, "false": False,
@@ -78,6 +83,30 @@ def column(values: Sequence[Any], kind: Kind, none: Collection[str] = ()) -> tup
         return _FAST[kind](values, none), []
     except (pa.ArrowException, UnicodeError, TypeError, KeyError, OverflowError, ValueError):
         return _careful(values, kind, none)
+
+
+def unix_seconds(values: Sequence[Any]) -> tuple[pa.Array, list[Misfit]]:
+    """Return Unix seconds, one a row, as an Arrow array of Kind.TIMESTAMP, and those that are no such time."""
+    with suppress(pa.ArrowException, TypeError, OverflowError):
+        if {type(value) for value in values} <= {int, type(None)}:
+            seconds = pa.array(values, pa.int64())
+            span = pc.min_max(seconds)
+            if not span["min"].is_valid or (_in_calendar(span["min"].as_py()) and _in_calendar(span["max"].as_py())):
+                return pc.cast(pc.multiply(seconds, 1_000_000), TIMESTAMP), []
+    told = [_iso(value) for value in values]
+    return column(told, Kind.TIMESTAMP)
+
+
+def _in_calendar(seconds: int) -> bool:
+    return _micros(_FIRST) <= seconds * 1_000_000 <= _micros(_LAST)
+
+
+def _iso(value: Any) -> Any:
+    """Return a time as `column` reads it: Unix seconds, as a number or its text, become ISO 8601."""
+    with suppress(ValueError, OverflowError, OSError):
+        if isinstance(value, int | str) and not isinstance(value, bool) and _DIGITS.fullmatch(str(value)):
+            return (_EPOCH + timedelta(seconds=int(value))).isoformat()
+    return value
 
 
 def as_text(value: Any) -> str:
@@ -162,6 +191,8 @@ def _fast_boolean(values: Sequence[Any], _: Collection[str]) -> pa.Array:
 
 
 def _fast_decimal(values: Sequence[Any], none: Collection[str]) -> pa.Array:
+    if not none and {type(value) for value in values} <= {int, type(None)}:
+        return pc.cast(pc.cast(pa.array(values, pa.int64()), _ANY_INT), MONEY)
     texts = _texts(values, none)
     if pc.any(pc.invert(pc.match_substring_regex(texts, _PLAIN_NUMBER))).as_py():
         raise ValueError("Arrow would read 1e-41 as 0")
@@ -278,4 +309,4 @@ VALUE: dict[Kind, Callable[[Any], Any]] = {
 
 
 def _micros(at: datetime) -> int:
-    return int((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    return int((at - _EPOCH) / timedelta(microseconds=1))

@@ -7,45 +7,52 @@ from typing import Any
 
 import pyarrow as pa
 
-from leadhouse.dlt_tables import ROOT
-from leadhouse.tables import Table, tables
-from leadhouse.verdict import ROW, Difference
+from leadhouse.crm import Chain
+from leadhouse.tables import Table
+from leadhouse.verdict import ROW, Difference, is_personal
 
 Row = Mapping[str, Any]
-# Columns of `leads` that say nothing about the portal's lead.
-SERVICE = frozenset(name for name, column in tables("bitrix24")[ROOT].columns.items() if column.field is None)
-# Columns that crm.item.* does not deliver.
-ADDRESSES = frozenset(
-    name for name, column in tables("bitrix24")[ROOT].columns.items() if (column.field or "").startswith("ADDRESS")
-)
+
+
+def service_columns(table: Table) -> frozenset[str]:
+    """Return the columns that say nothing about the portal's row."""
+    return frozenset(name for name, column in table.columns.items() if column.field is None)
 
 
 def compare(
-    told: Mapping[str, pa.Table], held: Mapping[str, Sequence[Row]], columns: Collection[str], left_out: Collection[str]
+    contract: Mapping[str, Table],
+    chain: Chain,
+    told: Mapping[str, pa.Table],
+    held: Mapping[str, Sequence[Row]],
+    *,
+    columns: Collection[str],
+    left_out: Collection[str],
 ) -> dict[int, list[Difference]]:
     """Return the differences by lead; leads that are equal are left out.
 
     Args:
+        contract: the source's tables.
+        chain: the leads and their child tables.
         told: the portal's leads, decoded: `leads` and the child tables that have rows.
         held: the warehouse's rows of the same leads: `leads` and every child table.
         columns: columns of `leads` to compare.
         left_out: fields whose values in child tables are not compared.
     """
     found: dict[int, list[Difference]] = defaultdict(list)
-    present = set(told[ROOT].column("id").to_pylist())
-    missing = present - {row["id"] for row in held[ROOT]}
+    present = set(told[chain.root].column("id").to_pylist())
+    missing = present - {row["id"] for row in held[chain.root]}
     for name in held:
-        table = tables("bitrix24")[name]
-        lead = "id" if name == ROOT else "lead_id"
-        compared = columns if name == ROOT else table.columns
+        table = contract[name]
+        lead = chain.id_column(name)
+        compared = columns if name == chain.root else table.columns
         portal = _keyed(table, told[name].to_pylist() if name in told else ())
         warehouse = _keyed(table, (row for row in held[name] if row[lead] in present))
         for key in dict.fromkeys([*portal, *warehouse]):
             there, here = portal.get(key, []), warehouse.get(key, [])
             first = (there or here)[0]
-            if first.get("field") in left_out or (name != ROOT and first[lead] in missing):
+            if first.get("field") in left_out or (name != chain.root and first[lead] in missing):
                 continue
-            differ = _differing(table, first[lead], key)
+            differ = _differing(table, chain, first[lead], key)
             if len(there) != len(here):
                 found[first[lead]].append(differ(ROW, _rows(len(there)), _rows(len(here))))
             found[first[lead]] += [
@@ -64,10 +71,14 @@ def _keyed(table: Table, rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]
     return keyed
 
 
-def _differing(table: Table, lead: int, key: tuple[Any, ...]) -> Callable[[str, Any, Any], Difference]:
-    beside = [str(part) for column, part in zip(table.key, key, strict=True) if column != "lead_id"]
-    row = "" if table.name == ROOT else ", ".join(beside)
-    return lambda column, portal, warehouse: Difference(lead, table.name, column, portal, warehouse, row)
+def _differing(table: Table, chain: Chain, lead: int, key: tuple[Any, ...]) -> Callable[[str, Any, Any], Difference]:
+    beside = [str(part) for column, part in zip(table.key, key, strict=True) if column != chain.parent]
+    row = "" if table.name == chain.root else ", ".join(beside)
+
+    def differ(column: str, portal: Any, warehouse: Any) -> Difference:
+        return Difference(lead, table.name, column, portal, warehouse, row, personal=is_personal(table, column))
+
+    return differ
 
 
 def _rows(count: int) -> str:

@@ -1,17 +1,18 @@
 """What a run remembers: the cursor and the window being read. Pure functions; no clock, no storage.
 
-A window is read in ascending id, so its position is one id. When it is read to its end the cursor becomes `upper`,
-the portal's clock from before the first page: never the largest value seen, never the local clock.
+A window is read in one ascending order, of ids where the portal can page by them, else of seconds of modification time,
+so its position is one number. When it is read to its end the cursor becomes `upper`, the portal's clock from before the
+first page: never the largest value seen, never the local clock.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from leadhouse.errors import StateError
 
-VERSION = 1
+VERSION = 2
 _DAY_MIN = 24 * 60
 
 
@@ -22,47 +23,48 @@ class Window:
     Attributes:
         lower: read leads modified at or after this (UTC); None reads all.
         upper: the portal's clock when the window opened (UTC); becomes the cursor.
-        ranges: id ranges still to read, each `(after, through)`; `through` None means without end.
-        history_after: id of the last stage history row read; None once history is read to its end.
+        ranges: ranges of positions of leads still to read, each `(after, through)`; `through` None: without end.
+        streams: what is read beside the leads (stage history, contacts), and up to which position; none once read.
         full: every row is written, also those that did not change.
-        through: id of the last lead read, once the ranges are read to their ends.
+        through: position of the last lead read, once the ranges are read to their ends.
     """
 
     lower: datetime | None
     upper: datetime
     ranges: tuple[tuple[int, int | None], ...] = ((0, None),)
-    history_after: int | None = 0
+    streams: Mapping[str, int] = field(default_factory=dict)
     full: bool = False
     through: int = 0
 
     @property
     def after(self) -> int:
-        """The id after which reading goes on."""
+        """The position after which reading goes on."""
         return self.ranges[0][0] if self.ranges else 0
 
     @property
     def leads_done(self) -> bool:
-        """True when no id range is left."""
+        """True when no range is left."""
         return not self.ranges
 
-    def advance(self, last_id: int) -> Self:
-        """All leads up to and including `last_id` are read."""
-        if last_id < self.after:
-            raise ValueError(f"position {last_id} is behind {self.after}")
-        return replace(self, ranges=((last_id, self.ranges[0][1]), *self.ranges[1:]))
+    def advance(self, last: int) -> Self:
+        """All leads up to and including position `last` are read."""
+        if last < self.after:
+            raise ValueError(f"position {last} is behind {self.after}")
+        return replace(self, ranges=((last, self.ranges[0][1]), *self.ranges[1:]))
 
     def finish_leads(self) -> Self:
-        """The current id range is read to its end."""
+        """The current range is read to its end."""
         return replace(self, ranges=self.ranges[1:], through=self.after)
 
-    def advance_history(self, last_id: int | None) -> Self:
-        """Stage history up to `last_id` is read; None: to its end."""
-        return replace(self, history_after=last_id)
+    def advance_stream(self, name: str, last: int | None) -> Self:
+        """The stream `name` is read up to `last`; None: to its end."""
+        rest = {other: at for other, at in self.streams.items() if other != name}
+        return replace(self, streams=rest if last is None else {**rest, name: last})
 
     @property
     def done(self) -> bool:
         """True when nothing is left to read."""
-        return self.leads_done and self.history_after is None
+        return self.leads_done and not self.streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Cursor:
         window: the open window of a run that did not finish.
         backfill, backfill_window: an unfinished `--since/--until` and its position.
         offset_min: the portal's UTC offset in minutes when it was read last; filters are written in it.
+        zone: the portal's time zone by name when it was read last, "" where none is told; its dates are days there.
+        dictionaries_at: when dictionaries that take requests of their own were read last (UTC); None: never.
         listed_through: every id of the portal up to this one was seen in a complete listing; counting is enough there.
         history_through: id of the newest stage history entry read; entries that come later have greater ids.
         reconciled_at: when portal and warehouse were compared last (UTC); None: never.
@@ -92,6 +96,8 @@ class Cursor:
     backfill: Backfill | None = None
     backfill_window: Window | None = None
     offset_min: int = 0
+    zone: str = ""
+    dictionaries_at: datetime | None = None
     listed_through: int = 0
     history_through: int = 0
     reconciled_at: datetime | None = None
@@ -105,10 +111,23 @@ class Cursor:
             "backfill": self.backfill and {"since": _iso(self.backfill.since), "until": _iso(self.backfill.until)},
             "backfill_window": _window_to_dict(self.backfill_window),
             "offset_min": self.offset_min,
+            "zone": self.zone,
+            "dictionaries_at": _iso(self.dictionaries_at),
             "listed_through": self.listed_through,
             "history_through": self.history_through,
             "reconciled_at": _iso(self.reconciled_at),
         }
+
+    @property
+    def reached(self) -> datetime:
+        """The cursor of a warehouse that once was complete.
+
+        Raises:
+            StateError: no run has read the portal to its end yet.
+        """
+        if self.cursor is None:
+            raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
+        return self.cursor
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any] | None) -> "Cursor":
@@ -134,6 +153,8 @@ class Cursor:
                 backfill=backfill and Backfill(_time(backfill["since"]), _time(backfill["until"])),
                 backfill_window=_window_from_dict(stored.get("backfill_window")),
                 offset_min=_offset(stored.get("offset_min", 0)),
+                zone=_zone(stored.get("zone", "")),
+                dictionaries_at=_time(stored.get("dictionaries_at")),
                 listed_through=int(stored.get("listed_through", 0)),
                 history_through=int(stored.get("history_through", 0)),
                 reconciled_at=_time(stored.get("reconciled_at")),
@@ -143,7 +164,9 @@ class Cursor:
         raise StateError(f"the stored cursor is damaged ({problem}); run `leadhouse state reset`")
 
 
-def open_window(cursor: Cursor, now: datetime, overlap: timedelta, *, full: bool = False) -> Cursor:
+def open_window(
+    cursor: Cursor, now: datetime, overlap: timedelta, *, streams: Iterable[str] = (), full: bool = False
+) -> Cursor:
     """Open a window at the portal's clock `now`; an open one is kept, unless `full` asks for everything.
 
     The lower bound lies `overlap` before the cursor: server transactions may commit late.
@@ -152,12 +175,12 @@ def open_window(cursor: Cursor, now: datetime, overlap: timedelta, *, full: bool
         StateError: the cursor lies in the portal's future by more than the overlap.
     """
     if full and not (cursor.window and cursor.window.full):
-        return replace(cursor, window=Window(None, now, full=True))
+        return replace(cursor, window=Window(None, now, streams=dict.fromkeys(streams, 0), full=True))
     check_clock(cursor, now, overlap)
     if cursor.window is not None:
         return cursor
     lower = None if cursor.cursor is None else cursor.cursor - overlap
-    return replace(cursor, window=Window(lower, now))
+    return replace(cursor, window=Window(lower, now, streams=dict.fromkeys(streams, 0)))
 
 
 def check_clock(cursor: Cursor, now: datetime, overlap: timedelta) -> None:
@@ -220,7 +243,7 @@ def _window_to_dict(window: Window | None) -> dict[str, Any] | None:
         "lower": _iso(window.lower),
         "upper": _iso(window.upper),
         "ranges": [list(ids) for ids in window.ranges],
-        "history_after": window.history_after,
+        "streams": dict(window.streams),
         "full": window.full,
         "through": window.through,
     }
@@ -233,10 +256,17 @@ def _window_from_dict(stored: Mapping[str, Any] | None) -> Window | None:
     if upper is None:
         raise ValueError("window without upper")
     ranges = tuple((int(after), None if through is None else int(through)) for after, through in stored["ranges"])
-    history = stored["history_after"]
-    history_after = None if history is None else int(history)
+    streams = {str(name): int(at) for name, at in dict(stored.get("streams", ())).items()}
+    if stored.get("history_after") is not None:  # written so before there were other streams
+        streams["lead_stage_history"] = int(stored["history_after"])
     through = int(stored.get("through", 0))
-    return Window(_time(stored["lower"]), upper, ranges, history_after, bool(stored["full"]), through)
+    return Window(_time(stored["lower"]), upper, ranges, streams, bool(stored["full"]), through)
+
+
+def _zone(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError("a time zone that is no text")
+    return name
 
 
 def _offset(minutes: Any) -> int:

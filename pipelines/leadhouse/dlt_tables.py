@@ -15,6 +15,7 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchema
 from dlt.extract import DltResource, DltSource
 
 from leadhouse.columns import Kind
+from leadhouse.crm import Chain, Crm
 from leadhouse.tables import Table
 
 _DATA_TYPES: Mapping[Kind, Mapping[str, Any]] = {
@@ -35,9 +36,9 @@ _REPLACE = {**_MERGE, "destination_scope": "1 = 1"}
 _KINDS: Mapping[str, Kind] = {str(hint["data_type"]): kind for kind, hint in _DATA_TYPES.items()}
 
 
-def stored_kinds(schema: Schema) -> dict[str, Kind]:
-    """Return the kinds of the columns that `leads` has in a pipeline's schema; empty before the first run."""
-    columns = schema.tables.get(ROOT, {}).get("columns", {})
+def stored_kinds(schema: Schema, root: str = ROOT) -> dict[str, Kind]:
+    """Return the kinds of the columns that a root table has in a pipeline's schema; empty before the first run."""
+    columns = schema.tables.get(root, {}).get("columns", {})
     types = {name: str(told.get("data_type")) for name, told in columns.items()}
     return {name: _KINDS[told] for name, told in types.items() if told in _KINDS}
 
@@ -56,27 +57,31 @@ def _keys(table: Table, *names: str) -> dict[str, Any]:
     return {name: hint for name, hint in column_hints(table).items() if name in names}
 
 
-def lead_hints(table: Table) -> Any:
-    """Return the hints of `leads`, the root of the chain."""
+def root_hints(table: Table) -> Any:
+    """Return the hints of the root of a chain."""
     columns = _keys(table, "id")
     columns["id"]["row_key"] = True
     return dlt.mark.make_hints(
-        table_name=ROOT,
+        table_name=table.name,
         primary_key="id",
         write_disposition=_MERGE,  # type: ignore[arg-type]  # a TypedDict of dlt's
         columns=columns,
-        # Ids ascend strictly within a package (the walks raise otherwise), so dlt's window function is spared.
+        # A row comes once in a package (the flow sees to it), so dlt's window function is spared.
         additional_table_hints={"x-stage-data-deduplicated": True},
     )
 
 
-def child_hints(table: Table) -> Any:
-    """Return the hints of a child table of `leads`."""
-    columns = _keys(table, "lead_id", "id", "position")
-    columns["lead_id"] |= {"root_key": True, "parent_key": True}
-    # dlt wants a row key on nested tables; it is not used where the staged rows are known to be unique.
-    columns["id" if "id" in columns else "position"]["row_key"] = True
-    return dlt.mark.make_hints(table_name=table.name, parent_table_name=ROOT, columns=columns)
+def child_hints(table: Table, chain: Chain) -> Any:
+    """Return the hints of a child table of a chain."""
+    columns = _keys(table, chain.parent, _row_key(table))
+    columns[chain.parent] |= {"root_key": True, "parent_key": True}
+    columns[_row_key(table)]["row_key"] = True
+    return dlt.mark.make_hints(table_name=table.name, parent_table_name=chain.root, columns=columns)
+
+
+def _row_key(table: Table) -> str:
+    """Dlt wants a row key on nested tables; it is not used where the staged rows are known to be unique."""
+    return "id" if "id" in table.columns else "position"
 
 
 def resource_hints(table: Table, *, replace: bool) -> dict[str, Any]:
@@ -86,29 +91,29 @@ def resource_hints(table: Table, *, replace: bool) -> dict[str, Any]:
     return {"name": table.name, "write_disposition": disposition, "columns": column_hints(table), **key}
 
 
-def declare(schema: Schema, contract: Mapping[str, Table], children: Sequence[str], extra: Any, replaced: Any) -> None:
+def declare(schema: Schema, crm: Crm, extra: Mapping[str, Sequence[tuple[str, Kind]]]) -> None:
     """Add every table of the contract to `schema`, so that the warehouse has them before the first value comes.
 
     Args:
-        schema: the source's schema.
-        contract: tables by name.
-        children: names of the child tables of `leads`.
-        extra: columns of `leads` beyond the contract, with kinds.
-        replaced: names of the tables whose rows are replaced as a whole.
+        schema: the dlt source's schema.
+        crm: the source.
+        extra: columns of root tables beyond the contract, with kinds.
     """
-    for name, table in contract.items():
-        columns: Any = column_hints(table, extra if name == ROOT else ())
+    parents = {child: chain for chain in crm.chains for child in chain.children}
+    replaced = set(crm.dictionaries) - crm.kept
+    for name, table in crm.contract.items():
+        columns: Any = column_hints(table, extra.get(name, ()))
         told: dict[str, Any] = {"name": name, "columns": columns, "write_disposition": "merge"}
         told["x-merge-strategy"] = "delete-insert"
-        if name in children:
-            columns["lead_id"] |= {"root_key": True, "parent_key": True}
-            columns["id" if "id" in columns else "position"]["row_key"] = True
-            told["parent"] = ROOT
+        if name in parents:
+            columns[parents[name].parent] |= {"root_key": True, "parent_key": True}
+            columns[_row_key(table)]["row_key"] = True
+            told["parent"] = parents[name].root
         else:
-            told["resource"] = name
+            told["resource"] = ROOT if name in extra else name
             for key in table.key if name not in replaced else ():
                 columns[key]["primary_key"] = True
-        if name == ROOT:
+        if name in extra:
             columns["id"]["row_key"] = True
         schema.update_table(told)  # type: ignore[arg-type]  # a TypedDict of dlt's
 
@@ -122,7 +127,7 @@ class _ChainSchema(Schema):
 
 
 class ChainSource(DltSource):
-    """A dlt source whose resource `leads` also yields nested Arrow tables."""
+    """A dlt source whose resource `leads` also yields other roots and nested Arrow tables."""
 
     def __init__(self, schema: Schema, section: str, resources: Sequence[DltResource] = ()) -> None:
         super().__init__(schema, section, resources)

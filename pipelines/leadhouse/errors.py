@@ -14,6 +14,7 @@
     │   ├── CredentialsError            webhook, password or token refused
     │   ├── PermissionDeniedError       rights or scope missing
     │   ├── PortalBlockedError          the vendor blocked the account or the plan has no REST
+    │   ├── PortalFilterError           the portal ignores filters, so what changed cannot be told
     │   ├── PortalMethodError           the portal does not know a method, or refuses its parameters
     │   ├── LeadNotFoundError           the portal has no such lead
     │   ├── LeadIdError                 the portal does not take an id as one of a lead
@@ -115,6 +116,10 @@ class PortalBlockedError(OperatorError):
 
 class PortalMethodError(OperatorError):
     """The portal does not know a method or refuses its parameters."""
+
+
+class PortalFilterError(OperatorError):
+    """The portal ignores filters: what changed since the last run cannot be told from the rest."""
 
 
 class LeadNotFoundError(OperatorError):

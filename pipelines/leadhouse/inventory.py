@@ -1,49 +1,56 @@
-"""What the warehouse has of leads, and the marks on those that left the portal."""
+"""What the warehouse has of leads (or of another chain), and the marks on those that left the portal."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from leadhouse.dlt_tables import ROOT
+from leadhouse.crm import Chain
 from leadhouse.live import Live
 from leadhouse.lots import lots
-from leadhouse.tables import tables
+from leadhouse.tables import Table
 from leadhouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
 _IDS_A_STATEMENT = 5_000
+# Marked leads that are looked for again by their ids, the latest marks first.
+_MARKED = 2_500
 _ROWS_A_FETCH = 50_000
 _LIVES = "deleted_at IS NULL AND out_of_sight_at IS NULL"
 
 
 class Inventory:
-    """The table `leads` of one warehouse.
+    """The root table of a chain, `leads` before all, in one warehouse.
 
     Args:
+        chain: the root table and its children.
+        contract: the source's tables.
         warehouse: the destination.
         pipeline: dlt's pipeline to it.
     """
 
-    def __init__(self, warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    def __init__(self, chain: Chain, contract: Mapping[str, Table], warehouse: Warehouse, pipeline: "Pipeline") -> None:
+        self._chain = chain
+        self._contract = contract
         self._warehouse = warehouse
         self._pipeline = pipeline
 
     @property
     def exists(self) -> bool:
         """True when a run has made the table."""
-        return bool(self._pipeline.schemas) and ROOT in self._pipeline.default_schema.tables
+        return bool(self._pipeline.schemas) and self._chain.root in self._pipeline.default_schema.tables
 
     def versions(self, ids: Sequence[int]) -> dict[int, tuple[datetime | None, int | None, bool]]:
         """Return what is held of these leads: modification time, fingerprint, and whether it is marked as gone."""
         if not ids or not self.exists:
             return {}
         with self._client() as (client, name):
-            wanted = ",".join(map(str, ids))
             rows = client.execute_sql(
-                f"SELECT id, date_modify, _fingerprint, NOT ({_LIVES}) FROM {name} WHERE id IN ({wanted})"  # noqa: S608 - integers
+                f"SELECT id, {self._chain.modified}, _fingerprint, NOT ({_LIVES}) FROM {name} "  # noqa: S608 - integers
+                f"WHERE id IN ({_listed(ids)})"
             )
         return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
 
@@ -57,16 +64,17 @@ class Inventory:
 
     def live(self) -> Live:
         """Return the leads held as living."""
-        sql = "SELECT id, CAST(extract(epoch FROM date_modify) AS BIGINT) FROM {name} WHERE {lives} ORDER BY id"
-        with self._client() as (client, name), client.execute_query(sql.format(name=name, lives=_LIVES)) as cursor:
+        epoch = f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"
+        sql = f"SELECT id, {epoch} FROM {{name}} WHERE {_LIVES} ORDER BY id"  # noqa: S608 - a column of the contract
+        with self._client() as (client, name), client.execute_query(sql.format(name=name)) as cursor:
             return Live.of(row for rows in iter(lambda: cursor.fetchmany(_ROWS_A_FETCH), []) for row in rows)
 
-    def marked(self, limit: int) -> dict[int, bool]:
+    def marked(self) -> dict[int, bool]:
         """Return the leads that are marked, the latest marks first: id, and whether it is only out of sight."""
         with self._client() as (client, name):
             rows = client.execute_sql(
                 f"SELECT id, deleted_at IS NULL FROM {name} WHERE NOT ({_LIVES}) "  # noqa: S608 - an integer
-                f"ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id LIMIT {limit}"
+                f"ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id LIMIT {_MARKED}"
             )
         return {row[0]: row[1] for row in rows or ()}
 
@@ -75,57 +83,53 @@ class Inventory:
         found = {}
         with self._client() as (client, name):
             for lot in lots(ids, _IDS_A_STATEMENT):
-                wanted = ",".join(map(str, lot))
-                sql = f"SELECT id, deleted_at, out_of_sight_at FROM {name} WHERE id IN ({wanted})"  # noqa: S608 - integers
+                sql = f"SELECT id, deleted_at, out_of_sight_at FROM {name} WHERE id IN ({_listed(lot)})"  # noqa: S608 - integers
                 found.update({row[0]: (row[1], row[2]) for row in client.execute_sql(sql)})
         return found
 
-    def whole(self, ids: Sequence[int], children: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows of these leads by table, every column, in the order of the table's key.
-
-        Args:
-            ids: leads.
-            children: child tables beside `leads`, which comes first.
-        """
+    def whole(self, ids: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of these leads by table, the root first, every column, in the order of the table's key."""
         found = {}
-        wanted = ",".join(map(str, ids)) or "NULL"
         with self._client() as (client, _):
             if self._warehouse.target.kind == "postgres":
                 client.execute_sql("SET timezone = 'UTC'")  # a server elsewhere would write year 1 as a year before it
-            for table in (ROOT, *children):
+            for table in self._chain.tables:
                 name = client.make_qualified_table_name(table)
-                key, lead = ", ".join(tables("bitrix24")[table].key), "id" if table == ROOT else "lead_id"
-                sql = f"SELECT * FROM {name} WHERE {lead} IN ({wanted}) ORDER BY {key}"  # noqa: S608 - integers
+                key, number = ", ".join(self._contract[table].key), self._chain.id_column(table)
+                sql = f"SELECT * FROM {name} WHERE {number} IN ({_listed(ids) or 'NULL'}) ORDER BY {key}"  # noqa: S608 - integers
                 with client.execute_query(sql) as cursor:
                     columns = [column[0] for column in cursor.description]
                     found[table] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         return found
 
-    def mark(self, *, deleted: Sequence[int], out_of_sight: Sequence[int], at: datetime) -> None:
+    def mark(self, *, deleted: Mapping[int, datetime], out_of_sight: Mapping[int, datetime]) -> None:
         """Mark leads, all in one transaction; child rows and history stay, an earlier mark keeps its time.
 
         Args:
-            deleted: ids that the portal does not know any more.
-            out_of_sight: ids that the webhook's user may not read any more.
-            at: the time to write (UTC).
+            deleted: ids that the portal does not know any more, each with the time to write (UTC).
+            out_of_sight: the same of ids that the access may not read any more.
         """
         with self._client() as (client, name), client.begin_transaction():
-            for ids in lots(deleted, _IDS_A_STATEMENT):
-                wanted = ",".join(map(str, ids))
-                client.execute_sql(
-                    f"UPDATE {name} SET deleted_at = coalesce(deleted_at, %s), out_of_sight_at = NULL "  # noqa: S608 - integers
-                    f"WHERE id IN ({wanted})",
-                    at,
-                )
-            for ids in lots(out_of_sight, _IDS_A_STATEMENT):
-                wanted = ",".join(map(str, ids))
-                client.execute_sql(
-                    f"UPDATE {name} SET out_of_sight_at = coalesce(out_of_sight_at, %s), deleted_at = NULL "  # noqa: S608 - integers
-                    f"WHERE id IN ({wanted})",
-                    at,
-                )
+            for column, other, marks in (
+                ("deleted_at", "out_of_sight_at", deleted),
+                ("out_of_sight_at", "deleted_at", out_of_sight),
+            ):
+                together: dict[datetime, list[int]] = defaultdict(list)
+                for number, at in marks.items():
+                    together[at].append(number)
+                for at, numbers in together.items():
+                    for ids in lots(numbers, _IDS_A_STATEMENT):
+                        client.execute_sql(
+                            f"UPDATE {name} SET {column} = coalesce({column}, %s), {other} = NULL "  # noqa: S608 - integers
+                            f"WHERE id IN ({_listed(ids)})",
+                            at,
+                        )
 
     @contextmanager
     def _client(self) -> Iterator[tuple[Any, str]]:
         with self._warehouse.held(), self._pipeline.sql_client() as client:
-            yield client, client.make_qualified_table_name(ROOT)
+            yield client, client.make_qualified_table_name(self._chain.root)
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ",".join(map(str, ids))

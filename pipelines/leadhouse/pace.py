@@ -1,6 +1,6 @@
-"""Stay inside a vendor's limits: a leaky bucket of requests and a budget of the server's own working time.
+"""Stay inside a vendor's limits: requests at a distance, a leaky bucket of them, a budget of the server's own time.
 
-Both only compute how long to wait; `Pause` is the one place that sleeps, so tests run on a clock of their own.
+All only compute how long to wait; `Pause` is the one place that sleeps, so tests run on a clock of their own.
 """
 
 import threading
@@ -74,6 +74,27 @@ class LeakyBucket:
         now = self._monotonic()
         self._level = max(0.0, self._level - (now - self._at) * self._drain)
         self._at = now
+
+
+class Distance:
+    """Keeps requests apart, whoever sends them.
+
+    Args:
+        monotonic: seconds, never going back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._next = monotonic()
+        self._lock = threading.Lock()
+
+    def take(self, seconds: float) -> float:
+        """Take the next free moment, which keeps the one after it `seconds` away; return how long it is until then."""
+        with self._lock:
+            now = self._monotonic()
+            at = max(now, self._next)
+            self._next = at + seconds
+            return at - now
 
 
 class OperatingBudget:

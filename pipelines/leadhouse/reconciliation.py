@@ -1,10 +1,12 @@
 """What the cursor cannot see: leads that vanished, leads that came with an old date, edits that left no date."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from leadhouse.cursor import Cursor
 from leadhouse.errors import ConfigurationError, GuardError
 from leadhouse.guard import believable
 from leadhouse.progress import Progress
@@ -12,11 +14,9 @@ from leadhouse.session import LOCK_TIMEOUT_S, Session, run
 from leadhouse.summary import SyncSummary
 
 if TYPE_CHECKING:
-    from leadhouse.bitrix24.opening import Opening
+    from leadhouse.crm import Chain, Entities
     from leadhouse.inventory import Inventory
 
-# Marked leads that are looked for again by their ids: one request.
-_MARKED = 2_500
 # Leads out of sight that are asked about once more, whether they were deleted since: five requests.
 _HIDDEN = 250
 _LIMIT = re.compile(r"(\d{1,12})|(\d{1,3}(?:\.\d+)?)\s*%")
@@ -72,7 +72,7 @@ def reconcile(
     """Find leads that left the portal and leads that the warehouse does not know, and put it right.
 
     Args:
-        source: "bitrix24".
+        source: "bitrix24" or "kommo".
         to: the destination, as `sync` takes it.
         dataset: schema of the tables.
         portal: name of the portal where several are configured.
@@ -129,66 +129,122 @@ def compare(session: Session, extent: Extent) -> None:
         GuardError: more leads are missing than can be believed; nothing was changed.
         StateError: no run has read the portal to its end yet.
     """
-    from leadhouse.bitrix24.by_id import some  # noqa: PLC0415 - arrow's weight is loaded late
-    from leadhouse.bitrix24.census import Census  # noqa: PLC0415
-    from leadhouse.bitrix24.refresh import Refresh  # noqa: PLC0415
-    from leadhouse.inventory import Inventory  # noqa: PLC0415
-    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415
+    cursor, summary = session.cursor, session.summary
+    summary.cursor_from, summary.cursor_to = summary.cursor_from or cursor.reached, cursor.reached
+    *first, last = session.crm.chains
+    for chain in first:
+        _compare(session, chain, extent, final=False)
+    _compare(session, last, extent, final=True)
 
-    cursor, summary, client = session.complete_cursor(), session.summary, session.client
-    summary.cursor_from, summary.cursor_to = summary.cursor_from or cursor.cursor, cursor.cursor
-    session.progress.step("comparing ids", summary.leads_read)
-    opening = session.opening()
+
+def look_into(session: Session, suspects: Collection[int], *, final: bool) -> None:
+    """Ask for leads that the portal says were deleted or restored: mark those that are gone, load the others.
+
+    Args:
+        session: the run.
+        suspects: ids of leads.
+        final: nothing follows in this run.
+    """
+    if not suspects:
+        return
+    chain = session.crm.leads
+    entities, inventory = session.entities(chain), session.inventory(chain)
     try:
-        newest = opening.with_newest()
-        inventory = Inventory(session.warehouse, session.pipeline)
-        live, marked = inventory.live(), inventory.marked(_MARKED)
+        entities.open()
+        marks = inventory.marks(sorted(suspects))
+        living = [number for number, marked in marks.items() if marked == (None, None)]
+        found = _mark(session, entities, inventory, living, [])
+        again = set(suspects) - set(living) | set(found.present)
+        _load(session, chain, (entities, inventory), again, session.cursor, final=final)
+        session.summary.leads_deleted += found.gone
+        session.summary.leads_out_of_sight += found.unseen
+    finally:
+        entities.close()
+
+
+def _compare(session: Session, chain: "Chain", extent: Extent, *, final: bool) -> None:
+    """Compare one chain; `final` when it is the last."""
+    cursor, summary, of_leads = session.cursor, session.summary, chain is session.crm.leads
+    session.progress.step(f"comparing ids of {chain.root}", summary.leads_read)
+    entities, inventory = session.entities(chain), session.inventory(chain)
+    try:
+        live, marked = inventory.live(), inventory.marked()
         every = extent.deep or extent.every_lead
-        found = Census(client, opening, live, newest, marked).difference(cursor.listed_through, every=every)
-        _guard(len(found.vanished), len(live), extent)
+        found = entities.difference(live, marked, cursor.listed_through, every=every)
+        _guard(chain, len(found.vanished), len(live), extent)
         hidden = [number for number, unseen in marked.items() if unseen and number not in found.unknown]
-        present = _mark(session, opening, inventory, found.vanished, sorted(hidden[:_HIDDEN]))
-        again = {*found.unknown, *present, *(found.moved if extent.deep else ())}
+        marks = _mark(session, entities, inventory, found.vanished, sorted(hidden[:_HIDDEN]))
+        again = {*found.unknown, *marks.present, *(found.moved if extent.deep else ())}
         if extent.every_lead:
             again |= {number for number, _ in live.between(0, None)} - set(found.vanished)
-        cursor = replace(
-            cursor, listed_through=max(cursor.listed_through, found.listed_through), reconciled_at=datetime.now(UTC)
-        )
-        summary.reconciled = found.by
-        rows = some(client, opening, sorted(again))
-        refresh = Refresh(client, opening, rows, cursor, found.unknown)
-        unchanged = Unchanged(inventory.versions, EVERY_ID, older_too=True)
-        session.load_all(refresh, refresh.pieces(), unchanged)
-        summary.leads_recovered += len(set(found.unknown) & set(refresh.read))
+        if of_leads:
+            listed = max(cursor.listed_through, found.listed_through)
+            cursor = replace(cursor, listed_through=listed, reconciled_at=datetime.now(UTC))
+            summary.reconciled = found.by
+        read = _load(session, chain, (entities, inventory), again, cursor, newcomers=found.unknown, final=final)
+        if of_leads:
+            summary.leads_deleted += marks.gone
+            summary.leads_out_of_sight += marks.unseen
+            summary.leads_recovered += len(set(found.unknown) & read)
     finally:
-        opening.close()
+        entities.close()
 
 
-def _guard(missing: int, leads: int, extent: Extent) -> None:
-    allowed = extent.allowed(leads)
+def _load(
+    session: Session,
+    chain: "Chain",
+    both: "tuple[Entities, Inventory]",
+    ids: Collection[int],
+    cursor: Cursor,
+    *,
+    newcomers: Collection[int] = (),
+    final: bool,
+) -> set[int]:
+    """Read rows again, load those that differ from the warehouse's; return the ids that came."""
+    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
+
+    entities, inventory = both
+    refresh = entities.refresh(entities.some(sorted(ids)), cursor, newcomers)
+    unchanged = Unchanged(chain, inventory.versions, EVERY_ID, older_too=True)
+    session.load_all(refresh, refresh.pieces(), {chain.root: unchanged}, final=final)
+    return set(refresh.read)
+
+
+def _guard(chain: "Chain", missing: int, held: int, extent: Extent) -> None:
+    allowed = extent.allowed(held)
     if missing > allowed and not extent.yes:
         raise GuardError(
-            f"{missing:,} of {leads:,} leads are missing on the portal, {allowed:,} may be; nothing was changed; look "
-            "at the rights of the user behind the access first, then run again with --yes or a higher --max-deletions"
+            f"{missing:,} of {held:,} {chain.root} are missing on the portal, {allowed:,} may be; nothing was changed; "
+            "look at the rights of the user behind the access first, then run again with --yes or a higher "
+            "--max-deletions"
         )
+
+
+@dataclass(slots=True)
+class _Marks:
+    """What became of missing leads: how many are gone and newly out of sight, and the ids that are there after all."""
+
+    gone: int
+    unseen: int
+    present: list[int]
 
 
 def _mark(
-    session: Session, opening: "Opening", inventory: "Inventory", vanished: list[int], hidden: list[int]
-) -> list[int]:
-    """Ask the portal about each missing lead and mark those that are gone; return the ids that are there after all."""
-    from leadhouse.bitrix24.by_id import get  # noqa: PLC0415
-
+    session: Session, entities: "Entities", inventory: "Inventory", vanished: list[int], hidden: list[int]
+) -> _Marks:
+    """Ask the portal about each missing lead and mark those that are gone."""
     gone: list[int] = []
     unseen: list[int] = []
     present: list[int] = []
-    for found in get(session.client, opening, sorted({*vanished, *hidden})):
+    for found in entities.get(sorted({*vanished, *hidden})):
         gone += found.gone
         unseen += found.unseen
-        present += [opening.pages.id_of(row) for row in found.rows]
+        present += [entities.id_of(row) for row in found.rows]
         session.progress.step("asking about missing leads", session.summary.leads_read)
     if gone or unseen:
-        inventory.mark(deleted=gone, out_of_sight=unseen, at=datetime.now(UTC))
-    session.summary.leads_deleted += len(gone)
-    session.summary.leads_out_of_sight += len(set(unseen) - set(hidden))
-    return present
+        now = datetime.now(UTC)
+        times = entities.deleted_at(gone)
+        inventory.mark(
+            deleted={number: times.get(number, now) for number in gone}, out_of_sight=dict.fromkeys(unseen, now)
+        )
+    return _Marks(len(gone), len(set(unseen) - set(hidden)), present)

@@ -1,12 +1,13 @@
 """The whole service in one call: read a portal's window and load it in checkpoints."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from leadhouse.cursor import Backfill, Cursor
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
-from leadhouse.reconciliation import Extent, compare, interval, is_due
+from leadhouse.reconciliation import Extent, compare, interval, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
 from leadhouse.summary import SyncSummary
 from leadhouse.times import parse_time
@@ -32,7 +33,7 @@ def sync(
     """Bring the warehouse up to date with a portal and return what was done.
 
     Args:
-        source: "bitrix24".
+        source: "bitrix24" or "kommo".
         to: duckdb:file.duckdb, postgresql://…, or the name of a destination in dlt's configuration; where not given,
             LEADHOUSE__TO or `to` under [leadhouse] in `.dlt/`, else duckdb:leadhouse.duckdb.
         dataset: schema of the tables; default the portal's name, else the source's.
@@ -46,9 +47,10 @@ def sync(
         yes: do not refuse.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
-        **settings: webhook_url, or client_id, client_secret, refresh_token and oauth_server; api, overlap_minutes,
-            phone_region, requests_per_second, burst; where not given they come from the environment
-            (SOURCES__BITRIX24__…) and `.dlt/`.
+        **settings: how to reach the portal and how to read it, for Bitrix24 webhook_url or client_id, client_secret,
+            refresh_token and oauth_server, api, burst; for Kommo base_url, access_token or client_id, client_secret,
+            refresh_token and redirect_uri; for both overlap_minutes, phone_region, requests_per_second; where not
+            given they come from the environment (SOURCES__BITRIX24__…) and `.dlt/`.
 
     Raises:
         TransientError: the next run may heal it.
@@ -101,30 +103,31 @@ def read_windows(session: Session, *, backfill: Backfill | None = None, full: bo
 
 def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full: bool, final: bool) -> bool:
     """Read one window to its end in packages; return whether an earlier run had opened it."""
-    from leadhouse.bitrix24.reader import Options, WindowReader  # noqa: PLC0415 - arrow's weight is loaded late
-    from leadhouse.inventory import Inventory  # noqa: PLC0415
+    from leadhouse.crm import WindowOptions  # noqa: PLC0415 - arrow's weight is loaded late
     from leadhouse.readahead import ReadAhead  # noqa: PLC0415
     from leadhouse.unchanged import Unchanged  # noqa: PLC0415
 
-    settings, summary, client = session.settings, session.summary, session.client
-    options = Options(
-        family=session.family,
-        overlap=settings.overlap,
-        region=settings.phone_region,
-        full=full,
-        backfill=backfill,
-        stored=session.stored_kinds(),
-    )
-    reader = WindowReader(client, cursor, options)
-    session.progress.step("asking the portal", summary.leads_read)
+    portal, chains = session.portal, session.crm.chains
+    stored = {chain.root: session.stored_kinds(chain) for chain in chains}
+    inventories = {chain.root: session.inventory(chain) for chain in chains}
+
+    def held(root: str, ids: Sequence[int]) -> dict[int, int]:
+        versions = inventories[root].versions(ids)
+        return {number: int(at.timestamp()) for number, (at, _, gone) in versions.items() if at and not gone}
+
+    reader = portal.window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored, held=held))
+    session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()
-    inventory = Inventory(session.warehouse, session.pipeline)
-    newest = None if reader.rewrites else inventory.newest_id()
-    unchanged = Unchanged(inventory.versions, newest)
-    ahead = ReadAhead(reader.pieces, depth=LOTS_AHEAD, cancel=client.pause.cancel)
+    unchanged = {}
+    for chain in chains:
+        inventory = inventories[chain.root]
+        newest = None if reader.rewrites else inventory.newest_id()
+        unchanged[chain.root] = Unchanged(chain, inventory.versions, newest)
+    ahead = ReadAhead(reader.pieces, depth=LOTS_AHEAD, cancel=portal.pause.cancel)
     try:
-        session.load_all(reader, iter(ahead), unchanged, final=final and not reader.resumed)
+        session.load_all(reader, iter(ahead), unchanged, final=final and not reader.resumed and not reader.suspects())
     finally:
         ahead.close()
         reader.close()
+    look_into(session, reader.suspects(), final=final and not reader.resumed)
     return reader.resumed

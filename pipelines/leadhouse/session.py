@@ -1,7 +1,7 @@
 """One run at work on one portal and one warehouse: opened, loaded from, accounted for, recorded."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,18 @@ import structlog
 
 from leadhouse import logs
 from leadhouse.cursor import Cursor
-from leadhouse.errors import LeadhouseError, SightLostError, StateError
+from leadhouse.errors import LeadhouseError, SightLostError
 from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
-from leadhouse.settings import PortalSettings, dataset_name, destination_url, known_source, portal_settings
+from leadhouse.settings import (
+    PortalSettings,
+    dataset_name,
+    destination_url,
+    known_source,
+    portal_settings,
+    setting_names,
+)
 from leadhouse.shape import check_shape
 from leadhouse.state import stored
 from leadhouse.summary import SyncSummary
@@ -23,12 +30,11 @@ from leadhouse.warehouse import Target, Warehouse, explain
 if TYPE_CHECKING:
     from dlt import Pipeline
 
-    from leadhouse.bitrix24.client import Bitrix24Client
-    from leadhouse.bitrix24.families import FamilyName
-    from leadhouse.bitrix24.opening import Opening
-    from leadhouse.bitrix24.pieces import Piece, Reading
-    from leadhouse.bitrix24.source import LeadFlow
     from leadhouse.columns import Kind
+    from leadhouse.crm import Chain, Crm, Entities, Portal
+    from leadhouse.flow import LeadFlow
+    from leadhouse.inventory import Inventory
+    from leadhouse.pieces import Piece, Reading
     from leadhouse.unchanged import Unchanged
 
 log = structlog.get_logger("leadhouse.sync")
@@ -48,18 +54,20 @@ class Session:
     """One run at work.
 
     Attributes:
+        crm: the source.
         settings: how to reach and read the portal.
         warehouse: where the rows go.
         pipeline: dlt's pipeline to it, with the state that the warehouse holds.
-        client: the portal.
+        portal: the portal.
         summary: what is accounted for.
         progress: told what happens.
     """
 
+    crm: "Crm"
     settings: PortalSettings
     warehouse: Warehouse
     pipeline: "Pipeline"
-    client: "Bitrix24Client"
+    portal: "Portal"
     summary: SyncSummary
     progress: Progress
     _schema_hash: str | None = None
@@ -79,67 +87,60 @@ class Session:
         """
         return Cursor.from_dict(self.slot.get("cursor"))
 
-    def complete_cursor(self) -> Cursor:
-        """Return the stored cursor of a warehouse that once was complete.
-
-        Raises:
-            StateError: no run has read the portal to its end yet, or the cursor is damaged.
-        """
-        cursor = self.cursor
-        if cursor.cursor is None:
-            raise StateError("no run has read the portal to its end yet; run `leadhouse sync` first")
-        return cursor
-
-    @property
-    def family(self) -> "FamilyName":
-        """The API family to begin with."""
-        return "item" if self.settings.api == "item" else "lead"
-
-    def stored_kinds(self) -> "dict[str, Kind]":
-        """Return the kinds of the columns that `leads` has in the warehouse; empty before the first run."""
+    def stored_kinds(self, chain: "Chain") -> "dict[str, Kind]":
+        """Return the kinds of the columns that a root table has in the warehouse; empty before the first run."""
         from leadhouse.dlt_tables import stored_kinds  # noqa: PLC0415 - arrow's weight is loaded late
 
-        return stored_kinds(self.pipeline.default_schema) if self.pipeline.default_schema_name else {}
+        return stored_kinds(self.pipeline.default_schema, chain.root) if self.pipeline.default_schema_name else {}
 
-    def opening(self) -> "Opening":
-        """Return the first batch, not sent yet."""
-        from leadhouse.bitrix24.opening import Opening  # noqa: PLC0415 - arrow's weight is loaded late
+    def entities(self, chain: "Chain") -> "Entities":
+        """Return the portal's rows of a chain, to ask for; nothing is sent yet."""
+        return self.portal.entities(chain, self.stored_kinds(chain))
 
-        region = self.settings.phone_region
-        return Opening(self.client, family=self.family, region=region, stored=self.stored_kinds())
+    def inventory(self, chain: "Chain") -> "Inventory":
+        """Return what the warehouse has of a chain."""
+        from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
+
+        return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline)
 
     def load_all(
-        self, reading: "Reading", pieces: "Iterator[Piece]", unchanged: "Unchanged", *, final: bool = True
+        self, reading: "Reading", pieces: "Iterator[Piece]", unchanged: "Mapping[str, Unchanged]", *, final: bool = True
     ) -> None:
         """Load what is read, package by package.
 
         Args:
             reading: the portal being read.
             pieces: what it brings.
-            unchanged: leaves out what the warehouse has already.
+            unchanged: leave out what the warehouse has already, by root table.
             final: nothing follows in this run; its row goes with the last package, if no leads were written.
         """
-        from leadhouse.bitrix24.source import LeadFlow  # noqa: PLC0415 - arrow's weight is loaded late
+        from leadhouse.flow import LeadFlow  # noqa: PLC0415 - arrow's weight is loaded late
 
-        self.warehouse.columns = len(reading.pages.fields.columns)
-        nul = self.warehouse.target.kind != "postgres"
-        flow = LeadFlow(reading, pieces, unchanged=unchanged, limit=PACKAGE_LEADS, seconds=CHECKPOINT_S, nul=nul)
+        root = self.crm.leads.root
+        self.warehouse.columns = len(self.crm.contract[root].columns) + len(reading.extra_columns(root))
+        flow = LeadFlow(
+            self.crm,
+            reading,
+            pieces,
+            unchanged=unchanged,
+            limit=PACKAGE_LEADS,
+            seconds=CHECKPOINT_S,
+            nul=self.warehouse.target.kind != "postgres",
+        )
         read_before = self.summary.leads_read
         while not flow.finished:
             self._load(flow, read_before, final=final)
             self.summary.leads_read = read_before + flow.leads_read
             self.account()
             self.progress.step("loading", self.summary.leads_read)
-        self.summary.leads_unchanged += unchanged.count
+        self.summary.leads_unchanged += unchanged[root].count if root in unchanged else 0
         self.summary.rows_written += flow.rows_written
         self.summary.misfits += flow.misfits
         self.summary.unavailable = reading.unavailable
 
     def _load(self, flow: "LeadFlow", read_before: int, *, final: bool) -> None:
         """Extract one package from `flow` and load it."""
-        from leadhouse.bitrix24.decode import CHILDREN  # noqa: PLC0415
-        from leadhouse.bitrix24.source import flowing  # noqa: PLC0415
-        from leadhouse.dlt_tables import ROOT  # noqa: PLC0415
+        from leadhouse.flow import flowing  # noqa: PLC0415
 
         def row() -> dict[str, Any] | None:
             if not (final and flow.finished and flow.rows_written == 0):
@@ -149,34 +150,34 @@ class Session:
             self.summary.leads_read = read_before + flow.leads_read
             return self._row("done")
 
-        self.pipeline.extract(flowing(flow, row))
+        self.pipeline.extract(flowing(self.crm, flow, row))
         with self.warehouse.held():
             self.pipeline.normalize()
             schema = self.pipeline.default_schema.stored_version_hash
             if self._schema_hash != schema:
                 self.pipeline.sync_schema()
-                self.warehouse.index((ROOT, *CHILDREN), self.pipeline)
+                self.warehouse.index(self.crm, self.pipeline)
                 self._schema_hash = schema
             self.pipeline.load()
         self.summary.packages += 1
 
     def account(self) -> None:
-        """Take over what the client counted."""
-        self.summary.portal = self.client.portal
-        self.summary.requests = self.client.traffic.requests
-        self.summary.retries = self.client.traffic.retries
-        self.summary.throttled_s = self.client.pause.throttled_s
+        """Take over what was counted on the way to the portal."""
+        self.summary.portal = self.portal.portal
+        self.summary.requests = self.portal.traffic.requests
+        self.summary.retries = self.portal.traffic.retries
+        self.summary.throttled_s = self.portal.pause.throttled_s
 
     def record(self, outcome: str, cursor: Cursor | None = None) -> None:
         """Write the run's row of `sync_runs` in a package of its own, unless it is written or the run only looks."""
-        from leadhouse.bitrix24.source import flowing  # noqa: PLC0415
+        from leadhouse.flow import flowing  # noqa: PLC0415
 
         if self._recorded or self.warehouse.read_only:
             return
         with self.warehouse.held():
             if self.pipeline.has_pending_data:
                 self.pipeline.abort_packages()
-            self.pipeline.run(flowing(None, lambda: self._row(outcome), cursor))
+            self.pipeline.run(flowing(self.crm, None, lambda: self._row(outcome), cursor))
 
     def _row(self, outcome: str) -> dict[str, Any]:
         self.summary.finished_at = datetime.now(UTC)
@@ -202,7 +203,7 @@ def run(
 
     Args:
         command: "sync", "reconcile", "lead" or "verify".
-        source: "bitrix24".
+        source: "bitrix24", "kommo".
         work: the run itself.
         to: the destination.
         dataset: the schema.
@@ -218,7 +219,7 @@ def run(
     """
     logs.through_standard_library()
     known_source(source)
-    unknown = settings.keys() - PortalSettings.__dataclass_fields__.keys() - {"overlap_minutes"}
+    unknown = settings.keys() - setting_names(source)
     if unknown:
         raise TypeError(f"{command}() has no setting {', '.join(sorted(unknown))}")
     name = dataset_name(source, portal, dataset)
@@ -241,8 +242,11 @@ def run(
         problem: LeadhouseError
         try:
             with (existing if read_only else opened)(warehouse, lock_timeout=lock_timeout) as pipeline:
-                client = _client(chosen)
-                _work(work, Session(chosen, warehouse, pipeline, client, summary, shown))
+                from leadhouse.crm import crm  # noqa: PLC0415 - arrow's weight is loaded late
+
+                known = crm(source)
+                session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
+                _work(work, session)
         except LeadhouseError as error:
             problem = error
             summary.outcome = "failed"
@@ -254,18 +258,11 @@ def run(
         raise problem
 
 
-def _client(settings: PortalSettings) -> "Bitrix24Client":
-    from leadhouse.bitrix24.client import Bitrix24Client, Limits  # noqa: PLC0415
-
-    limits = Limits(drain=settings.requests_per_second, burst=settings.burst)
-    return Bitrix24Client(settings.access, limits=limits)
-
-
 def _work(work: Callable[[Session], None], session: Session) -> None:
     session.account()
     problem: LeadhouseError | None = None
     try:
-        check_shape(session.warehouse, session.pipeline)
+        check_shape(session.crm, session.warehouse, session.pipeline)
         work(session)
         session.account()
         session.record("done")
@@ -273,8 +270,8 @@ def _work(work: Callable[[Session], None], session: Session) -> None:
     except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
         problem = explain(error, session.warehouse.target)
     finally:
-        session.client.pause.cancel()
-        session.client.close()
+        session.portal.pause.cancel()
+        session.portal.close()
     if problem is not None:
         session.account()
         session.summary.error = redact(str(problem))

@@ -4,9 +4,11 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import platformdirs
@@ -14,10 +16,7 @@ import platformdirs
 from leadhouse.errors import ConfigurationError
 from leadhouse.files import checkout, in_checkout
 
-SOURCES = ("bitrix24",)
 DEFAULT_TO = "duckdb:leadhouse.duckdb"
-APPLICATION = ("client_id", "client_secret", "refresh_token")
-ACCESS = ("webhook_url", *APPLICATION, "oauth_server")
 # dlt's settings for every run, set before dlt is imported: it would send telemetry from then on. A person's own
 # environment wins.
 _ENVIRONMENT = {
@@ -30,121 +29,126 @@ _ENVIRONMENT = {
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
-    """An OAuth application's access to a portal.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSettings:
+    """How to reach and read one portal, whatever its CRM; each source adds its own.
 
     Attributes:
-        client_id, client_secret: the application, as the portal shows it.
-        refresh_token: what its authorisation gave; each renewal replaces it, the one in force lies in a file.
-        oauth_server: address of the OAuth server; None: the one that the last renewal told, else the vendor's.
+        overlap: how far before the cursor a window begins.
+        phone_region: default region of phone numbers without a country code (ISO 3166), None for none.
+        requests_per_second: how fast requests may go.
     """
 
-    client_id: str
-    client_secret: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    oauth_server: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PortalSettings:
-    """How to reach and read one portal; the secrets among it stay out of `repr`."""
-
-    webhook_url: str | None = field(default=None, repr=False)
-    client_id: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
-    oauth_server: str | None = None
-    api: str = "lead"
     overlap: timedelta = timedelta(minutes=5)
     phone_region: str | None = None
     requests_per_second: float = 2.0
-    burst: float = 50.0
-
-    @property
-    def access(self) -> str | Application:
-        """A webhook's URL, or an application."""
-        return portal_access({name: getattr(self, name) for name in ACCESS})
 
 
-def portal_access(told: Mapping[str, str | None], section: str = "sources.bitrix24") -> str | Application:
-    """Return the webhook's URL, or the application where its three settings are there instead.
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a source that is a flag of the command line, too.
 
-    Args:
-        told: values by the names in ACCESS.
-        section: of the configuration, for the message.
-
-    Raises:
-        ConfigurationError: neither is there, or both, or an application in part.
+    Attributes:
+        name: of the setting; the flag is the same with dashes.
+        about: help of the flag.
+        choices: what it may be; empty: anything.
     """
-    webhook = told.get("webhook_url")
-    application = {name: value for name in APPLICATION if (value := told.get(name))}
-    if webhook and application:
-        raise ConfigurationError(
-            f"webhook_url and {next(iter(application))} are both set for [{section}]; keep the one or the other"
-        )
-    if webhook:
-        return webhook
-    if len(application) == len(APPLICATION):
-        return Application(**application, oauth_server=told.get("oauth_server"))
-    prefix = f"{section.replace('.', '__').upper()}__"
-    if application:
-        missing = [name for name in APPLICATION if name not in application]
-        raise ConfigurationError(
-            f"the application's access lacks {' and '.join(missing)}; set {prefix}{missing[0].upper()}, or "
-            f"{missing[0]} under [{section}] in .dlt/secrets.toml"
-        )
-    raise ConfigurationError(
-        f"no webhook URL; set {prefix}WEBHOOK_URL, or webhook_url under [{section}] in .dlt/secrets.toml; "
-        f"for an application {', '.join(APPLICATION)}"
-    )
+
+    name: str
+    about: str
+    choices: tuple[str, ...] = ()
 
 
-def portal_settings(source: str, portal: str | None, given: dict[str, Any]) -> PortalSettings:
-    """Return the settings of a portal; `given` (flags) wins, None in it means not given.
+class Told:
+    """What is configured for one portal: flags win, then the portal's own section, then its source's.
 
     Args:
         source: "bitrix24".
         portal: name of the portal where there are several: SOURCES__BITRIX24__{PORTAL}__WEBHOOK_URL.
+        given: flags by setting name; None means not given.
+    """
+
+    def __init__(self, source: str, portal: str | None, given: Mapping[str, Any]) -> None:
+        self.source = source
+        self.portal = portal
+        self.given = given
+
+    @property
+    def section(self) -> str:
+        """The portal's section of the configuration."""
+        return f"sources.{self.source}.{self.portal}" if self.portal else f"sources.{self.source}"
+
+    def get(self, name: str, default: Any = None, *, secret: bool = False) -> Any:
+        """Return a setting; a portal's secret is never taken from another's section.
+
+        Raises:
+            ConfigurationError: the configuration files cannot be read.
+        """
+        if self.given.get(name) is not None:
+            return self.given[name]
+        return configured(self.source, self.portal, name, default, secret=secret)
+
+    def number(self, name: str, default: float, *, above: float = -1e-9) -> float:
+        """Return a setting that is a number above `above`.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        told, number = self.get(name, default), float("nan")
+        with suppress(TypeError, ValueError):
+            number = float(told)
+        if not above < number < 1e6:
+            raise ConfigurationError(f"{name} is {told!r}; it is a number above {max(above, 0):g}")
+        return number
+
+    def shared(self, requests_per_second: float) -> dict[str, Any]:
+        """Return what every source has, as keywords of PortalSettings.
+
+        Args:
+            requests_per_second: where none is configured.
+
+        Raises:
+            ConfigurationError: a setting is malformed.
+        """
+        region = self.get("phone_region")
+        if region is not None and not re.fullmatch(r"[A-Za-z]{2}", str(region)):
+            raise ConfigurationError(f"phone_region is {region!r}; it is a country's two letters, for example KZ")
+        return {
+            "overlap": timedelta(minutes=self.number("overlap_minutes", 5.0)),
+            "phone_region": str(region).upper() if region else None,
+            "requests_per_second": self.number("requests_per_second", requests_per_second, above=0.0),
+        }
+
+
+def sources() -> tuple[str, ...]:
+    """Return the names of the CRMs that leadhouse reads: its packages that know how to be configured."""
+    return tuple(sorted(file.parent.name for file in Path(__file__).parent.glob("*/settings.py")))
+
+
+def of_source(source: str) -> ModuleType:
+    """Return the settings module of a source; light to import."""
+    return import_module(f"leadhouse.{source}.settings")
+
+
+def setting_names(source: str) -> frozenset[str]:
+    """Return the names of all settings of a source."""
+    own = set(of_source(source).SETTINGS)
+    return frozenset(own | {"overlap_minutes", "phone_region", "requests_per_second"})
+
+
+def portal_settings(source: str, portal: str | None, given: Mapping[str, Any]) -> PortalSettings:
+    """Return the settings of a portal; `given` (flags) wins, None in it means not given.
+
+    Args:
+        source: "bitrix24" or another source.
+        portal: name of the portal where there are several.
         given: values by setting name.
 
     Raises:
         ConfigurationError: a setting is missing or malformed.
     """
-
-    def setting(name: str, default: Any = None, *, secret: bool = False) -> Any:
-        return given[name] if given.get(name) is not None else configured(source, portal, name, default, secret=secret)
-
-    chosen = {name: setting(name, secret=name != "oauth_server") for name in _chosen(given)}
-    access = {name: str(value) for name, value in chosen.items() if value}
-    portal_access(access, f"sources.{source}.{portal}" if portal else f"sources.{source}")
-    api = str(setting("api", "lead"))
-    if api not in ("lead", "item"):
-        raise ConfigurationError(f"api is {api!r}; it is lead or item")
-    region = setting("phone_region")
-    if region is not None and not re.fullmatch(r"[A-Za-z]{2}", str(region)):
-        raise ConfigurationError(f"phone_region is {region!r}; it is a country's two letters, for example KZ")
-    return PortalSettings(
-        webhook_url=access.get("webhook_url"),
-        client_id=access.get("client_id"),
-        client_secret=access.get("client_secret"),
-        refresh_token=access.get("refresh_token"),
-        oauth_server=access.get("oauth_server"),
-        api=api,
-        overlap=timedelta(minutes=_number("overlap_minutes", setting("overlap_minutes", 5.0))),
-        phone_region=str(region).upper() if region else None,
-        requests_per_second=_number("requests_per_second", setting("requests_per_second", 2.0), above=0.0),
-        burst=_number("burst", setting("burst", 50.0), above=0.0),
-    )
-
-
-def _chosen(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the settings of access to look for: a flag of one way in puts the other way's configuration aside."""
-    if given.get("webhook_url") and not any(given.get(name) for name in APPLICATION):
-        return ("webhook_url",)
-    if any(given.get(name) for name in APPLICATION) and not given.get("webhook_url"):
-        return (*APPLICATION, "oauth_server")
-    return ACCESS
+    made: PortalSettings = of_source(source).read(Told(source, portal, given))
+    return made
 
 
 def configured(source: str, portal: str | None, name: str, default: Any = None, *, secret: bool = False) -> Any:
@@ -206,8 +210,8 @@ def known_source(source: str) -> str:
     Raises:
         ConfigurationError: it does not.
     """
-    if source not in SOURCES:
-        raise ConfigurationError(f"{source!r} is no source; leadhouse reads {', '.join(SOURCES)}")
+    if source not in sources():
+        raise ConfigurationError(f"{source!r} is no source; leadhouse reads {', '.join(sources())}")
     return source
 
 
@@ -219,12 +223,3 @@ def data_dir() -> Path:
     if in_checkout():
         return checkout() / "state" / "local"
     return Path(platformdirs.user_state_dir("leadhouse", appauthor=False))
-
-
-def _number(name: str, told: Any, *, above: float = -1e-9) -> float:
-    number = float("nan")
-    with suppress(TypeError, ValueError):
-        number = float(told)
-    if not above < number < 1e6:
-        raise ConfigurationError(f"{name} is {told!r}; it is a number above {max(above, 0):g}")
-    return number

@@ -3,20 +3,16 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from leadhouse.crm import Crm
 from leadhouse.errors import WarehouseRefusedError
-from leadhouse.tables import tables
+from leadhouse.tables import Table
 from leadhouse.warehouse import CHANGED_BY_HAND, Warehouse
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
-_CHECKED = (
-    *("leads", "lead_phones", "lead_emails", "lead_ims", "lead_webs", "lead_links", "lead_custom_values"),
-    *("schema_drift", "lead_stage_history"),
-)
 
-
-def check_shape(warehouse: Warehouse, pipeline: "Pipeline") -> None:
+def check_shape(crm: Crm, warehouse: Warehouse, pipeline: "Pipeline") -> None:
     """Compare the tables of leads with what dlt remembers of them; columns that somebody added do not matter.
 
     Raises:
@@ -25,23 +21,24 @@ def check_shape(warehouse: Warehouse, pipeline: "Pipeline") -> None:
     if warehouse.target.kind == "named" or not pipeline.schemas:
         return
     remembered: dict[str, Any] = dict(pipeline.default_schema.tables)
-    names = [name for name in _CHECKED if remembered.get(name, {}).get("x-normalizer", {}).get("seen-data")]
+    checked = (*crm.row_tables, *crm.streams)
+    names = [name for name in checked if remembered.get(name, {}).get("x-normalizer", {}).get("seen-data")]
     client: Any
     with warehouse.held(), pipeline.destination_client() as client:
         there: dict[str, Any] = dict(client.get_storage_tables(names))
     for name in names:
-        change = _change(name, remembered[name]["columns"], there[name])
+        change = _change(crm.contract[name], remembered[name]["columns"], there[name])
         if change:
             raise WarehouseRefusedError(
                 f"{warehouse.target.label}: {warehouse.dataset}.{name} {change}; {CHANGED_BY_HAND}"
             )
 
 
-def _change(table: str, remembered: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> str:
+def _change(table: Table, remembered: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> str:
     """Return in words how a table differs from what is remembered; "" where it does not."""
     if not there:
         return "is missing"
-    for name in tables("bitrix24")[table].columns.keys() & remembered.keys():
+    for name in table.columns.keys() & remembered.keys():
         if name not in there:
             return f"lacks the column {name}"
     for name in remembered.keys() & there.keys():

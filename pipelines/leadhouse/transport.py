@@ -53,6 +53,10 @@ class Transport:
             headers={"User-Agent": f"leadhouse/{__version__}", "Accept-Encoding": "gzip"},
         )
 
+    def get(self, url: str, headers: Mapping[str, str], *, portal: str, method: str) -> Answer:
+        """Fetch `url`; redirects are returned, not followed; raises as `post_json` does."""
+        return self._request("GET", url, None, headers, portal=portal, method=method)
+
     def post_json(self, url: str, body: bytes, *, portal: str, method: str) -> Answer:
         """Send `body` as JSON; redirects are returned, not followed.
 
@@ -60,16 +64,19 @@ class Transport:
             PortalUnreachableError: no whole answer came.
             ConfigurationError: the portal's TLS certificate cannot be trusted.
         """
-        return self._post(url, body, "application/json", portal, method)
+        return self._request("POST", url, body, {"Content-Type": "application/json"}, portal=portal, method=method)
 
     def post_form(self, url: str, fields: Mapping[str, str], *, portal: str, method: str) -> Answer:
         """Send `fields` as a form, as OAuth servers want them; raises as `post_json` does."""
-        return self._post(url, urlencode(fields).encode(), "application/x-www-form-urlencoded", portal, method)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._request("POST", url, urlencode(fields).encode(), kind, portal=portal, method=method)
 
-    def _post(self, url: str, body: bytes, kind: str, portal: str, method: str) -> Answer:
-        headers = {**self._pool.headers, "Content-Type": kind, "Accept": "application/json"}
+    def _request(
+        self, verb: str, url: str, body: bytes | None, headers: Mapping[str, str], *, portal: str, method: str
+    ) -> Answer:
+        headers = {**self._pool.headers, "Accept": "application/json", **headers}
         try:
-            answer = self._pool.request("POST", url, body=body, headers=headers, redirect=False)
+            answer = self._pool.request(verb, url, body=body, headers=headers, redirect=False)
             return Answer(answer.status, answer.headers, answer.data)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             problem = _explain(error, portal, method)

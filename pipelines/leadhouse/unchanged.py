@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from leadhouse.crm import Chain
 from leadhouse.fingerprint import FINGERPRINT
 
 Versions = Callable[[Sequence[int]], Mapping[int, tuple[datetime | None, int | None, bool]]]
@@ -17,32 +18,34 @@ EVERY_ID = 2**63 - 1
 
 
 class Unchanged:
-    """Filters lots of leads against the warehouse.
+    """Filters lots of leads, or of another chain's rows, against the warehouse.
 
     Attributes:
-        count: leads left out.
+        count: rows left out.
 
     Args:
+        chain: the root table and its children.
         versions: what the warehouse has of given ids: modification time (UTC), fingerprint, deleted or not.
         newest_id: greatest id in the warehouse when the run began; ids above are new and not asked for.
-        older_too: leads are written also where they are older than the warehouse's: for leads that were asked for by
+        older_too: rows are written also where they are older than the warehouse's: for leads that were asked for by
             their ids, so that what came is what the portal has.
     """
 
-    def __init__(self, versions: Versions, newest_id: int | None, *, older_too: bool = False) -> None:
+    def __init__(self, chain: Chain, versions: Versions, newest_id: int | None, *, older_too: bool = False) -> None:
+        self._chain = chain
         self._versions = versions
         self._newest_id = newest_id
         self._older_too = older_too
         self.count = 0
 
     def filter(self, tables: Mapping[str, pa.Table], now: datetime) -> dict[str, pa.Table]:
-        """Return `tables` without the leads (and their child rows) that need not be written.
+        """Return `tables` without the rows of the root (and their child rows) that need not be written.
 
         Args:
-            tables: `leads` and child tables.
+            tables: root tables and child tables.
             now: the portal's clock (UTC) when the window opened.
         """
-        leads = tables.get("leads")
+        chain, leads = self._chain, tables.get(self._chain.root)
         if leads is None or self._newest_id is None:
             return dict(tables)
         ids = [number for number in leads.column("id").to_pylist() if number <= self._newest_id]
@@ -53,7 +56,7 @@ class Unchanged:
             number
             for number, modified, fingerprint in zip(
                 leads.column("id").to_pylist(),
-                leads.column("date_modify").to_pylist(),
+                leads.column(chain.modified).to_pylist(),
                 leads.column(FINGERPRINT).to_pylist(),
                 strict=True,
             )
@@ -64,7 +67,9 @@ class Unchanged:
         self.count += len(skipped)
         values = pa.array(skipped, pa.int64())
         kept = {
-            name: table.filter(pc.invert(pc.is_in(table.column("id" if name == "leads" else "lead_id"), values)))
+            name: table.filter(pc.invert(pc.is_in(table.column(chain.id_column(name)), values)))
+            if name in chain.tables
+            else table
             for name, table in tables.items()
         }
         return {name: table for name, table in kept.items() if table.num_rows}

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from leadhouse.summary import SyncSummary
-from leadhouse.tables import tables
+from leadhouse.tables import Table
 
 # Stands for a column where a row as a whole is concerned.
 ROW = "-"
@@ -31,6 +31,7 @@ class Difference:
         portal: what the portal has: a value, or words about the row.
         warehouse: what the warehouse has.
         row: key of a child row beside its lead, "" for the lead itself.
+        personal: the values may be personal data.
     """
 
     lead: int
@@ -39,18 +40,13 @@ class Difference:
     portal: Any = field(repr=False)
     warehouse: Any = field(repr=False)
     row: str = ""
+    personal: bool = False
 
     @property
     def place(self) -> str:
         """Table, row and column in one word."""
         row = f"[{self.row}]" if self.row else ""
         return f"{self.table}{row}" + ("" if self.column == ROW else f".{self.column}")
-
-    @property
-    def personal(self) -> bool:
-        """True when the values may be personal data; what is in custom fields nobody knows, so they are."""
-        column = tables("bitrix24")[self.table].columns.get(self.column)
-        return self.column != ROW if column is None else column.personal
 
     def values(self, *, show: bool) -> tuple[Any, Any]:
         """Return portal's and warehouse's value as JSON takes them; personal data masked unless `show`."""
@@ -59,6 +55,12 @@ class Difference:
             return portal, warehouse
         masked = _masked(portal), _masked(warehouse)
         return masked if masked[0] != masked[1] else (masked[0], _masked(warehouse, ", another"))
+
+
+def is_personal(table: Table, name: str) -> bool:
+    """Tell whether a column may hold personal data; what is in custom fields nobody knows, so they may."""
+    column = table.columns.get(name)
+    return name != ROW if column is None else column.personal
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from leadhouse.session import LOCK_TIMEOUT_S, Session, run
 from leadhouse.verdict import ROW, Counts, Difference, SpanCount, Verdict
 
 if TYPE_CHECKING:
-    from leadhouse.bitrix24 import census
-    from leadhouse.bitrix24.opening import Opening
+    from leadhouse.crm import Chain, Entities
+    from leadhouse.crm import Difference as Ids
     from leadhouse.inventory import Inventory
 
 log = structlog.get_logger("leadhouse.verify")
@@ -47,7 +47,7 @@ def verify(
     """Compare the warehouse with the portal; nothing is written, and runs at work are not hindered.
 
     Args:
-        source: "bitrix24".
+        source: "bitrix24" or "kommo".
         to: the destination, as `sync` takes it.
         dataset: schema of the tables.
         portal: name of the portal where several are configured.
@@ -67,7 +67,7 @@ def verify(
     run(
         "verify",
         source,
-        lambda session: verdicts.append(_Verification(session, sample, seed).verdict()),
+        lambda session: verdicts.append(_verdict(session, sample, seed)),
         to=to,
         dataset=dataset,
         portal=portal,
@@ -77,6 +77,28 @@ def verify(
         read_only=True,
     )
     return verdicts[0]
+
+
+def _verdict(session: Session, sample: int | Literal["all"], seed: int) -> Verdict:
+    """Compare every chain; what is counted is leads.
+
+    Raises:
+        StateError: no run has read the portal to its end yet, or the cursor lies in the portal's future.
+    """
+    told, *others = [_Verification(session, chain, sample, seed).verdict() for chain in session.crm.chains]
+    for other in others:
+        told.differences += other.differences
+        told.apart += other.apart
+    session.summary.leads_read = told.compared
+    log.info(
+        "verified",
+        equal=told.equal,
+        differences=len(told.differences),
+        compared=told.compared,
+        apart=told.apart,
+        leads=told.counts.warehouse,
+    )
+    return told
 
 
 def sampled(ids: Sequence[int], count: int, seed: int) -> list[int]:
@@ -99,10 +121,15 @@ class _News:
 
 
 class _Verification:
-    def __init__(self, session: Session, sample: int | Literal["all"], seed: int) -> None:
+    """Compares one chain of tables."""
+
+    def __init__(self, session: Session, chain: "Chain", sample: int | Literal["all"], seed: int) -> None:
+        cursor, overlap = session.cursor, session.settings.overlap
         self._session = session
+        self._chain = chain
         self._sample = sample
         self._seed = seed
+        self._news = _News(_seconds(cursor.reached), _seconds(cursor.reached - overlap))
         self._apart: set[int] = set()
         self._differences: list[Difference] = []
         self._compared = 0
@@ -113,57 +140,35 @@ class _Verification:
         The warehouse is always looked at before the portal: so what the portal shows beyond is newer than the cursor.
 
         Raises:
-            StateError: no run has read the portal to its end yet, or the cursor lies in the portal's future.
+            StateError: the cursor lies in the portal's future.
         """
-        from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
-
-        session, cursor = self._session, self._session.complete_cursor()
+        session, cursor = self._session, self._session.cursor
         session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
-        overlap = session.settings.overlap
-        self._news = _News(_seconds(cursor.cursor), _seconds(cursor.cursor - overlap))
-        inventory = Inventory(session.warehouse, session.pipeline)
-        session.progress.step("comparing ids", 0)
-        live = inventory.live()
-        opening = session.opening()
+        inventory = session.inventory(self._chain)
+        session.progress.step(f"comparing ids of {self._chain.root}", 0)
+        live, marked = inventory.live(), inventory.marked()
+        entities = session.entities(self._chain)
         try:
-            found = self._census(opening, inventory, live)
-            check_clock(cursor, opening.upper, overlap)
-            again = self._missing(opening, inventory, found)
+            found = entities.difference(live, marked, cursor.listed_through, every=self._sample == "all")
+            check_clock(cursor, entities.upper, session.settings.overlap)
+            again = self._missing(entities, inventory, found)
             again |= self._stale(live, found) | {one for one, other in pairwise(live.ids) if one == other}
             chosen = sampled(live.ids, len(live) if self._sample == "all" else self._sample, self._seed)
             wanted = (set(chosen) - set(found.vanished) | again) - self._apart
-            self._compare(opening, inventory, sorted(wanted))
+            self._compare(entities, inventory, sorted(wanted))
         finally:
-            opening.close()
+            entities.close()
         self._differences.sort(key=lambda difference: difference.lead)
         counts = _counts(live, found)
-        told = Verdict(session.summary, counts, self._seed, self._compared, len(self._apart), self._differences)
-        log.info(
-            "verified",
-            equal=told.equal,
-            differences=len(told.differences),
-            compared=told.compared,
-            apart=told.apart,
-            leads=counts.warehouse,
-        )
-        return told
+        return Verdict(session.summary, counts, self._seed, self._compared, len(self._apart), self._differences)
 
-    def _census(self, opening: "Opening", inventory: "Inventory", live: Live) -> "census.Difference":
-        """Return in which ids the two differ."""
-        from leadhouse.bitrix24.census import LISTED_AT_ONCE, Census  # noqa: PLC0415
-
-        client, through = self._session.client, self._session.cursor.listed_through
-        marked = inventory.marked(LISTED_AT_ONCE)
-        newest = opening.with_newest()
-        return Census(client, opening, live, newest, marked).difference(through, every=self._sample == "all")
-
-    def _missing(self, opening: "Opening", inventory: "Inventory", found: "census.Difference") -> set[int]:
-        """Note the leads that one side alone has; return those that the portal did not list and has after all."""
+    def _missing(self, entities: "Entities", inventory: "Inventory", found: "Ids") -> set[int]:
+        """Note the rows that one side alone has; return those that the portal did not list and has after all."""
         unknown = [number for number in found.unknown if not self._set_apart(number, found.modified[number])]
         marks = inventory.marks([*unknown, *found.vanished])
         unknown = [number for number in unknown if marks.get(number) != (None, None)]  # loaded meanwhile
         vanished = [number for number in found.vanished if marks.get(number) == (None, None)]  # the rest marked
-        fates = self._fates(opening, [*unknown[:_ASKED], *vanished[:_ASKED]])
+        fates = self._fates(entities, [*unknown[:_ASKED], *vanished[:_ASKED]])
         for number in unknown:
             if fates.get(number, "there") == "there":
                 deleted, out_of_sight = marks.get(number, (None, None))
@@ -174,18 +179,16 @@ class _Verification:
                 self._note(number, fates.get(number, "not listed"), "there")
         return {number for number in vanished if fates.get(number) == "there"}
 
-    def _fates(self, opening: "Opening", ids: Sequence[int]) -> dict[int, str]:
-        """Ask for leads one by one and return what the portal says, by id."""
-        from leadhouse.bitrix24.by_id import get  # noqa: PLC0415
-
+    def _fates(self, entities: "Entities", ids: Sequence[int]) -> dict[int, str]:
+        """Ask for rows one by one and return what the portal says, by id."""
         fates: dict[int, str] = {}
-        for found in get(self._session.client, opening, sorted(ids)):
-            fates.update((opening.pages.id_of(row), "there") for row in found.rows)
+        for found in entities.get(sorted(ids)):
+            fates.update((entities.id_of(row), "there") for row in found.rows)
             fates.update(dict.fromkeys([*found.gone, *found.invalid], "not found"))
             fates.update(dict.fromkeys(found.unseen, "access denied"))
         return fates
 
-    def _stale(self, live: Live, found: "census.Difference") -> set[int]:
+    def _stale(self, live: Live, found: "Ids") -> set[int]:
         """Return the leads whose modification time differs, though the last window could have seen it."""
         return {
             number
@@ -194,52 +197,48 @@ class _Verification:
             if not self._set_apart(number, found.modified[number], held)
         }
 
-    def _compare(self, opening: "Opening", inventory: "Inventory", ids: Sequence[int]) -> None:
-        """Read leads from both sides and note what differs."""
-        from leadhouse.bitrix24.by_id import get  # noqa: PLC0415
-        from leadhouse.bitrix24.decode import CHILDREN  # noqa: PLC0415
-
-        promised = self._columns(opening)
+    def _compare(self, entities: "Entities", inventory: "Inventory", ids: Sequence[int]) -> None:
+        """Read rows from both sides and note what differs."""
+        promised = self._columns(entities)
         for lot in lots(ids, _LOT_LEADS):
-            held = inventory.whole(lot, CHILDREN)
-            marked = {row["id"] for row in held["leads"] if row["deleted_at"] or row["out_of_sight_at"]}
+            held = inventory.whole(lot)
+            marked = {row["id"] for row in held[self._chain.root] if row["deleted_at"] or row["out_of_sight_at"]}
             rows = []
-            for found in get(self._session.client, opening, lot):
-                rows += [row for row in found.rows if opening.pages.id_of(row) not in marked]
+            for found in entities.get(lot):
+                rows += [row for row in found.rows if entities.id_of(row) not in marked]
                 for words, numbers in (("not found", found.gone), ("access denied", found.unseen)):
                     for number in set(numbers) - marked:
                         self._note(number, words, "there")
-                self._session.progress.step("comparing leads", self._compared + len(rows))
+                self._session.progress.step(f"comparing {self._chain.root}", self._compared + len(rows))
             self._compared += len(rows)
-            self._session.summary.leads_read = self._compared
             if rows:
-                self._compare_rows(opening, rows, held, promised)
+                self._compare_rows(entities, rows, held, promised)
 
     def _compare_rows(
-        self, opening: "Opening", rows: list[Any], held: dict[str, list[dict[str, Any]]], promised: frozenset[str]
+        self, entities: "Entities", rows: list[Any], held: dict[str, list[dict[str, Any]]], promised: frozenset[str]
     ) -> None:
         from leadhouse.columns import without_nul  # noqa: PLC0415
-        from leadhouse.comparison import ADDRESSES, SERVICE, compare  # noqa: PLC0415
+        from leadhouse.comparison import compare, service_columns  # noqa: PLC0415
 
-        batch = opening.pages.decode(rows)
-        told = {"leads": batch.leads, **batch.children}
+        chain, contract = self._chain, self._session.crm.contract
+        told = entities.decode(rows)
         if self._session.warehouse.target.kind == "postgres":
             told, _ = without_nul(told)
-        # What only the answer for a single lead has, no sync brings.
-        alone = self._columns(opening) - promised - {name for row in held["leads"][:1] for name in row}
-        absent = ADDRESSES if opening.family.name == "item" else frozenset()
-        columns = [name for name in batch.leads.schema.names if name not in SERVICE | absent | alone]
-        versions = {row["id"]: row["date_modify"] for row in held["leads"]}
-        modified = dict(zip(*(batch.leads.column(name).to_pylist() for name in ("id", "date_modify")), strict=True))
-        for number, differences in compare(told, held, columns, alone).items():
+        # What only the answer for a single row has, no sync brings.
+        alone = self._columns(entities) - promised - {name for row in held[chain.root][:1] for name in row}
+        left_out = {*service_columns(contract[chain.root]), *entities.absent_columns(), *alone}
+        root = told[chain.root]
+        columns = [name for name in root.schema.names if name not in left_out]
+        versions = {row["id"]: row[chain.modified] for row in held[chain.root]}
+        modified = dict(zip(*(root.column(name).to_pylist() for name in ("id", chain.modified)), strict=True))
+        for number, differences in compare(contract, chain, told, held, columns=columns, left_out=alone).items():
             if not self._set_apart(number, _seconds(modified[number]), _seconds(versions.get(number))):
                 self._differences += differences
 
-    def _columns(self, opening: "Opening") -> frozenset[str]:
-        """Return the columns of `leads` as far as the portal's fields are known."""
-        from leadhouse.tables import tables  # noqa: PLC0415
-
-        return frozenset(tables("bitrix24")["leads"].schema(opening.pages.fields.extra_columns()).names)
+    def _columns(self, entities: "Entities") -> frozenset[str]:
+        """Return the columns of the root as far as the portal's fields are known."""
+        root = self._session.crm.contract[self._chain.root]
+        return frozenset(root.schema(entities.extra_columns()).names)
 
     def _set_apart(self, number: int, modified: int, held: int = NEVER) -> bool:
         """Set a lead apart if the next sync brings it."""
@@ -248,16 +247,16 @@ class _Verification:
         return number in self._apart
 
     def _note(self, number: int, portal: Any, warehouse: Any, column: str = ROW) -> None:
-        self._differences.append(Difference(number, "leads", column, portal, warehouse))
+        self._differences.append(Difference(number, self._chain.root, column, portal, warehouse))
 
 
-def _counts(live: Live, found: "census.Difference") -> Counts:
+def _counts(live: Live, found: "Ids") -> Counts:
     """Return the counts, with the spans of ids in which the two differ."""
     last = max([*live.ids[-1:], *found.unknown, 1])
     return Counts(found.portal, len(live), found.by, tuple(_differing(live, found, last)))
 
 
-def _differing(live: Live, found: "census.Difference", last: int) -> Iterator[SpanCount]:
+def _differing(live: Live, found: "Ids", last: int) -> Iterator[SpanCount]:
     for after, through in live.split(last, _SPANS):
         more, fewer = (sum(after < number <= through for number in ids) for ids in (found.unknown, found.vanished))
         held = live.count(after, through)

@@ -3,7 +3,7 @@
 import re
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -27,6 +27,8 @@ from leadhouse.settings import configure_dlt
 
 if TYPE_CHECKING:
     from dlt import Pipeline
+
+    from leadhouse.crm import Crm
 
 log = structlog.get_logger("leadhouse.warehouse")
 
@@ -155,9 +157,17 @@ class Warehouse:
 
     Attributes:
         columns: columns of the widest table, as far as known.
+
+    Raises:
+        ConfigurationError: a DuckDB file that bears the dataset's name.
     """
 
     def __init__(self, target: Target, dataset: str, *, lock_timeout: float, read_only: bool = False) -> None:
+        if target.kind == "duckdb" and Path(target.url).stem.lower() == dataset:
+            raise ConfigurationError(
+                f"the DuckDB file {Path(target.url).name} and its dataset {dataset} bear one name, which SQL cannot "
+                "tell apart; name the file otherwise, or give --dataset"
+            )
         self.target = target
         self.read_only = read_only
         self.dataset = dataset
@@ -239,20 +249,21 @@ class Warehouse:
             "the next run continues from the last checkpoint"
         )
 
-    def index(self, tables: Sequence[str], pipeline: "Pipeline") -> None:
-        """Give Postgres the indexes that dlt does not: the key of leads, `lead_id` and `id` of child tables."""
+    def index(self, crm: "Crm", pipeline: "Pipeline") -> None:
+        """Give Postgres the indexes that dlt does not: keys and modification times of roots, keys of child tables."""
         if self.target.kind != "postgres":
             return
         with pipeline.sql_client() as client:
-            for table in tables:
-                name = client.make_qualified_table_name(table)
-                if table == "leads":
-                    client.execute_sql(f'CREATE UNIQUE INDEX IF NOT EXISTS "{table}_id" ON {name} (id)')
-                    client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_date_modify" ON {name} (date_modify)')
-                    continue
-                client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_lead_id" ON {name} (lead_id)')
-                if table not in ("lead_custom_values", "schema_drift"):
-                    client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{table}_id" ON {name} (id)')
+            for chain in crm.chains:
+                name = client.make_qualified_table_name(chain.root)
+                client.execute_sql(f'CREATE UNIQUE INDEX IF NOT EXISTS "{chain.root}_id" ON {name} (id)')
+                index = f"{chain.root}_{chain.modified}"
+                client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({chain.modified})')
+                for table in chain.children:
+                    name = client.make_qualified_table_name(table)
+                    for column in (chain.parent, *({"id"} & set(crm.contract[table].key))):
+                        index = f"{table}_{column}"
+                        client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({column})')
 
 
 def _check_postgres(url: str) -> None:

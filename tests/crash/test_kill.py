@@ -13,7 +13,7 @@ import oracle
 from crash.processes import PortalProcess, Served, Sync
 from crash.working_files import Step, leftovers, step_of
 from leadhouse.bitrix24.client import PAGE_ROWS
-from leadhouse.bitrix24.source import NARROW
+from leadhouse.flow import NARROW
 from leadhouse.session import CHECKPOINT_LEADS
 
 if TYPE_CHECKING:

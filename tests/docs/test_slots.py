@@ -11,6 +11,7 @@ import pytest
 import documents
 from leadhouse import cursor
 from leadhouse.pipeline import opened
+from leadhouse.sandbox import kommo
 from leadhouse.sandbox.bitrix24 import serve
 from leadhouse.service import sync
 from leadhouse.session import Session
@@ -35,8 +36,8 @@ def _fits(kind: str, value: Any) -> bool:
             return type(value) is int and -14 * 60 <= value <= 14 * 60
         case "flag":
             return type(value) is bool
-        case "digest":
-            return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+        case "text" | "digest":
+            return isinstance(value, str) and (kind == "text" or re.fullmatch(r"[0-9a-f]{32}", value) is not None)
     raise ValueError(f"slots.toml names the type {kind!r}, which this test does not know")
 
 
@@ -44,11 +45,12 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the slots of a state; places of lists and names of dictionaries are written as the contract does."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from _leaves(inner, f"{path}.*" if path == "dictionaries" else f"{path}.{name}".lstrip("."))
+            named = path.endswith(("dictionaries", "streams"))
+            yield from _leaves(inner, f"{path}.*" if named else f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _leaves(inner, f"{path}.*" if path.endswith("ranges") else f"{path}.{place}")
-    else:
+    elif value != {}:
         yield path, value
 
 
@@ -63,38 +65,37 @@ def _assert_fits(state: dict[str, Any]) -> set[str]:
     return seen
 
 
-def _stored(to: str) -> dict[str, Any]:
+def _stored(to: str, source: str) -> dict[str, Any]:
     """Return the source's part of dlt's state as the warehouse holds it."""
-    with opened(Warehouse(Target.parse(to), "bitrix24", lock_timeout=5.0), lock_timeout=5.0) as pipeline:
-        assert pipeline.pipeline_name == "leadhouse_bitrix24"
+    with opened(Warehouse(Target.parse(to), source, lock_timeout=5.0), lock_timeout=5.0) as pipeline:
+        assert pipeline.pipeline_name == f"leadhouse_{source}"
         sources = pipeline.state["sources"]
-    assert sources.keys() == {"bitrix24"}
-    assert sources["bitrix24"].keys() == {SLOT}
-    state: dict[str, Any] = sources["bitrix24"][SLOT]
+    assert sources.keys() == {source}
+    assert sources[source].keys() == {SLOT}
+    state: dict[str, Any] = sources[source][SLOT]
     return state
 
 
+def _seen(monkeypatch: pytest.MonkeyPatch, source: str, **given: Any) -> set[str]:
+    """Return the slots of a cut run, a cut backfill and a whole run."""
+    seen, to = set(), f"duckdb:of_{source}.duckdb"
+    for options in ANEW:
+        with monkeypatch.context() as cut:
+            in_small_packages(cut)
+            crash_at(cut, Session, "_load", 1, after=True)
+            with pytest.raises(Crash):
+                sync(source, to=to, requests_per_second=1000, **given, **options)
+        seen |= _assert_fits(_stored(to, source))
+        sync(source, to=to, requests_per_second=1000, **given)
+    return seen | _assert_fits(_stored(to, source))
+
+
 def test_states_of_a_cut_run_a_cut_backfill_and_a_whole_run_fit_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = set()
-    with serve(small_portal(leads=250)) as sandbox:
-        run: dict[str, Any] = {
-            "to": "duckdb:crm.duckdb",
-            "webhook_url": sandbox.url,
-            "requests_per_second": 1000,
-            "burst": 10_000,
-        }
-
-        for options in ANEW:
-            with monkeypatch.context() as cut:
-                in_small_packages(cut)
-                crash_at(cut, Session, "_load", 1, after=True)
-                with pytest.raises(Crash):
-                    sync("bitrix24", **run, **options)
-            seen |= _assert_fits(_stored("duckdb:crm.duckdb"))
-            sync("bitrix24", **run)
-
-        seen |= _assert_fits(_stored("duckdb:crm.duckdb"))
-
+    with serve(small_portal(leads=250)) as portal:
+        seen = _seen(monkeypatch, "bitrix24", webhook_url=portal.url, burst=10_000)
+    account = kommo.Account(leads=250)
+    with kommo.serve(account) as sandbox:
+        seen |= _seen(monkeypatch, "kommo", base_url=sandbox.url, access_token=account.token)
     assert seen == SLOTS.keys()
 
 

@@ -13,17 +13,17 @@ import leadhouse
 import oracle
 from crash.processes import environment
 from leadhouse.bitrix24.client import Bitrix24Client
+from leadhouse.bitrix24.settings import Application
 from leadhouse.errors import CredentialsError, PortalBlockedError, PortalFaultError
 from leadhouse.pace import Pause
 from leadhouse.sandbox.bitrix24 import Portal, Sandbox, serve
-from leadhouse.settings import Application
 from leadhouse.transport import Transport
 from scene import Crash, Scene, crash_at, in_small_packages, small_portal
 
 CALLS_WHEN_TOLD = """
 import sys
 from leadhouse.bitrix24.client import Bitrix24Client
-from leadhouse.settings import Application
+from leadhouse.bitrix24.settings import Application
 client = Bitrix24Client(Application(*sys.argv[1:]))
 print("ready", flush=True)
 sys.stdin.readline()

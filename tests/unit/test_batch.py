@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, Command, Limits, Trouble
+from leadhouse.bitrix24.client import MAX_COMMANDS, Command, Limits
 from leadhouse.errors import LeadNotFoundError, PortalBusyError, PortalFaultError
+from leadhouse.retry import Trouble
 from leadhouse.transport import Answer
 from unit.scripted import JSON_TYPE, URL, batch_result, result, scripted
 

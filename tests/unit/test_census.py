@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from leadhouse.bitrix24 import census
-from leadhouse.bitrix24.census import Census, Difference
+from leadhouse.bitrix24.census import Census
 from leadhouse.bitrix24.client import Bitrix24Client, Limits
 from leadhouse.bitrix24.opening import Opening
+from leadhouse.crm import Difference
 from leadhouse.live import Live
 from leadhouse.pace import Pause
 from leadhouse.sandbox.bitrix24 import Portal, serve

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadhouse.cursor import Backfill, Cursor, Window, check_clock, close_window, open_window, rewind
+from leadhouse.cursor import VERSION, Backfill, Cursor, Window, check_clock, close_window, open_window, rewind
 from leadhouse.errors import StateError
 from unit.fuzz import INSTANTS, QUICK
 
@@ -21,7 +21,7 @@ WINDOWS = st.builds(
     lower=st.none() | INSTANTS,
     upper=INSTANTS,
     ranges=RANGES,
-    history_after=st.none() | IDS,
+    streams=st.dictionaries(st.sampled_from(["lead_stage_history", "contacts"]), IDS),
     full=st.booleans(),
 )
 CURSORS = st.builds(
@@ -43,14 +43,14 @@ def test_what_is_stored_as_json_is_read_back_the_same(cursor: Cursor) -> None:
 def test_times_are_stored_in_utc() -> None:
     stored = Cursor(cursor=datetime.fromisoformat("2026-11-21T12:00:00+03:00")).to_dict()
     assert stored["cursor"] == "2026-11-21T09:00:00Z"
-    assert stored["version"] == 1
+    assert stored["version"] == VERSION
 
 
 def test_nothing_stored_is_an_empty_cursor() -> None:
     assert Cursor.from_dict(None) == Cursor()
 
 
-@pytest.mark.parametrize("version", [2, 99, "1", None, 1.5])
+@pytest.mark.parametrize("version", [VERSION + 1, 99, "1", None, 1.5])
 def test_a_state_of_a_newer_release_asks_for_an_upgrade(version: Any) -> None:
     with pytest.raises(StateError, match="upgrade leadhouse") as caught:
         Cursor.from_dict({**Cursor(cursor=NOON).to_dict(), "version": version})
@@ -71,7 +71,10 @@ DAMAGES: dict[str, dict[str, Any]] = {
     "a window without ranges": {**OPEN, "window": {k: v for k, v in OPEN["window"].items() if k != "ranges"}},
     "a range of one": {**OPEN, "window": {**OPEN["window"], "ranges": [[1]]}},
     "a range of words": {**OPEN, "window": {**OPEN["window"], "ranges": [["a", "b"]]}},
-    "a history position of words": {**OPEN, "window": {**OPEN["window"], "history_after": "a"}},
+    "a stream's position of words": {**OPEN, "window": {**OPEN["window"], "streams": {"lead_stage_history": "a"}}},
+    "streams of text": {**OPEN, "window": {**OPEN["window"], "streams": "lead_stage_history"}},
+    "a zone that is none": {**OPEN, "zone": 3},
+    "dictionaries read at no time": {**OPEN, "dictionaries_at": "yesterday"},
     "a backfill of text": {**OPEN, "backfill": "open"},
     "an offset of words": {**OPEN, "offset_min": "east"},
     "an offset of no end": {**OPEN, "offset_min": float("inf")},
@@ -116,7 +119,7 @@ def test_a_window_begins_the_overlap_before_the_cursor_and_ends_at_the_portals_c
 
 
 def test_the_first_window_reads_all() -> None:
-    assert open_window(Cursor(), NOON, OVERLAP).window == Window(None, NOON, ((0, None),), 0)
+    assert open_window(Cursor(), NOON, OVERLAP).window == Window(None, NOON, ((0, None),))
 
 
 def test_an_open_window_is_kept() -> None:
@@ -138,11 +141,11 @@ def test_full_replaces_an_open_window_of_changes_and_keeps_a_full_one() -> None:
 @given(st.lists(st.integers(1, 1000), max_size=30), st.booleans())
 def test_only_closing_a_window_moves_the_cursor(steps: list[int], history_first: bool) -> None:
     """Whatever is read and in whichever order, the cursor stays until the end, then it is the window's upper."""
-    cursor = open_window(Cursor(cursor=NOON - timedelta(days=1)), NOON, OVERLAP)
+    cursor = open_window(Cursor(cursor=NOON - timedelta(days=1)), NOON, OVERLAP, streams=["history"])
     window, position = cursor.window, 0
     assert window is not None
     if history_first:
-        window = window.advance_history(5).advance_history(None)
+        window = window.advance_stream("history", 5).advance_stream("history", None)
     for step in steps:
         assert not window.done
         with pytest.raises(ValueError, match="no window"):
@@ -153,9 +156,9 @@ def test_only_closing_a_window_moves_the_cursor(steps: list[int], history_first:
         assert (window.lower, window.upper) == (cursor.window and cursor.window.lower, NOON)
     window = window.finish_leads()
     if not history_first:
-        window = window.advance_history(9)
+        window = window.advance_stream("history", 9)
         assert not window.done
-        window = window.advance_history(None)
+        window = window.advance_stream("history", None)
     assert window.leads_done
     closed = close_window(Cursor(cursor.cursor, window, offset_min=180))
     assert closed == Cursor(NOON, None, offset_min=180)
@@ -210,3 +213,20 @@ def test_there_is_no_rewind_before_the_first_full_reading(unread: Cursor) -> Non
     """A cursor would skip everything older that was never read."""
     with pytest.raises(StateError, match="nothing to rewind"):
         rewind(unread, NOON - timedelta(days=1))
+
+
+def test_a_position_in_stage_history_as_earlier_releases_wrote_it_is_read() -> None:
+    stored = Cursor(cursor=NOON, window=Window(NOON - OVERLAP, NOON)).to_dict()
+    del stored["window"]["streams"]
+    for written, read in ((7, {"lead_stage_history": 7}), (None, {})):
+        window = Cursor.from_dict(
+            stored | {"version": 1, "window": stored["window"] | {"history_after": written}}
+        ).window
+        assert window is not None
+        assert window.streams == read
+
+
+def test_a_cursor_before_the_first_window_was_read_to_its_end_says_what_to_do() -> None:
+    assert Cursor(cursor=NOON).reached == NOON
+    with pytest.raises(StateError, match="run `leadhouse sync` first"):
+        _ = Cursor().reached

@@ -35,7 +35,7 @@ def of(prints: Fingerprinter, leads: list[Lead], table: str = "lead_phones") -> 
             "value": pa.array([phone[2] for phone in phones], pa.string()),
         }
     )
-    found = prints.of(rows, {table: child})
+    found = prints.of(rows, {table: child}, "lead_id")
     assert found.type == pa.int64()
     return dict(zip(rows.column("id").to_pylist(), found.to_pylist(), strict=True))
 
@@ -103,6 +103,6 @@ def test_equal_values_of_two_fields_that_change_alike_are_a_change(prints: Finge
         values = pa.table(
             {"lead_id": [1, 1], "field": ["uf_crm_1", "uf_crm_2"], "position": [0, 0], "value": [value] * 2}
         )
-        return list(prints.of(leads, {"lead_custom_values": values}).to_pylist())
+        return list(prints.of(leads, {"lead_custom_values": values}, "lead_id").to_pylist())
 
     assert found("45") != found("46")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from leadhouse import redact as redacting
-from leadhouse.bitrix24 import token_file
+from leadhouse import token_file
 from leadhouse.bitrix24.client import Bitrix24Client
-from leadhouse.bitrix24.oauth import ATTEMPTS, SERVER
+from leadhouse.bitrix24.oauth import SERVER
+from leadhouse.bitrix24.settings import Application
 from leadhouse.errors import (
     ConfigurationError,
     CredentialsError,
@@ -26,7 +27,7 @@ from leadhouse.errors import (
     TransientError,
 )
 from leadhouse.redact import redact
-from leadhouse.settings import Application
+from leadhouse.token_chain import ATTEMPTS
 from leadhouse.transport import Answer
 from unit.scripted import JSON_TYPE, Clock, ScriptedTransport, answer, refusal, result
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadhouse.pace import LeakyBucket, OperatingBudget, Pause
+from leadhouse.pace import Distance, LeakyBucket, OperatingBudget, Pause
 from unit.fuzz import QUICK
 
 
@@ -134,3 +134,32 @@ def test_cancelling_ends_a_sleep_and_every_later_one() -> None:
     assert not sleeper.is_alive()
     pause.for_retry(3600.0)
     assert pause.cancelled
+
+
+@QUICK
+@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from([0.1, 0.5])), min_size=2, max_size=60))
+def test_whoever_takes_a_moment_keeps_the_next_one_away(requests: list[tuple[float, float]]) -> None:
+    now = 100.0
+    distance, sent = Distance(lambda: now), [(-1.0, 0.0)]
+    for idle, apart in requests:
+        now += idle
+        sent.append((now + distance.take(apart), apart))
+        (before, kept), (at, _) = sent[-2:]
+        assert at >= before + kept - 1e-9
+        assert at == pytest.approx(max(now, before + kept))
+
+
+def test_moments_taken_by_threads_at_once_are_all_different() -> None:
+    distance, together = Distance(lambda: 5.0), threading.Barrier(8)
+    waits: list[float] = []
+
+    def take() -> None:
+        together.wait(30)
+        waits.extend(distance.take(1.0) for _ in range(50))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(waits) == [float(number) for number in range(400)]

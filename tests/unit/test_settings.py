@@ -11,12 +11,20 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from leadhouse import files, settings
+from leadhouse.bitrix24.settings import Application, Bitrix24Settings
 from leadhouse.errors import ConfigurationError
-from leadhouse.settings import Application, data_dir, dataset_name, destination_url, known_source, portal_settings
+from leadhouse.settings import data_dir, dataset_name, destination_url, known_source, portal_settings
 
 URL = "https://acme.bitrix24.com/rest/1/{}/".format
 FLAG, ENV, TOML = URL("fromaflag"), URL("fromtheenvironment"), URL("fromafile")
 Write = Callable[[str, str], None]
+
+
+def bitrix24(portal: str | None, given: dict[str, Any]) -> Bitrix24Settings:
+    """Return the settings of a Bitrix24 portal."""
+    made = portal_settings("bitrix24", portal, given)
+    assert isinstance(made, Bitrix24Settings)
+    return made
 
 
 @pytest.fixture
@@ -39,18 +47,18 @@ def write(tmp_path: Path) -> Iterator[Write]:
 def test_a_flag_wins_over_the_environment_and_that_over_a_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("secrets.toml", f'[sources.bitrix24]\nwebhook_url = "{TOML}"\n')
     write("config.toml", "[sources.bitrix24]\nburst = 70\nrequests_per_second = 3.5\n")
-    told = portal_settings("bitrix24", None, {})
+    told = bitrix24(None, {})
     assert (told.webhook_url, told.burst, told.requests_per_second) == (TOML, 70.0, 3.5)
     monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", ENV)
     monkeypatch.setenv("SOURCES__BITRIX24__BURST", "80")
-    told = portal_settings("bitrix24", None, {"webhook_url": None, "burst": None})
+    told = bitrix24(None, {"webhook_url": None, "burst": None})
     assert (told.webhook_url, told.burst, told.requests_per_second) == (ENV, 80.0, 3.5)
-    told = portal_settings("bitrix24", None, {"webhook_url": FLAG, "burst": 90})
+    told = bitrix24(None, {"webhook_url": FLAG, "burst": 90})
     assert (told.webhook_url, told.burst) == (FLAG, 90.0)
 
 
 def test_defaults_are_those_of_an_ordinary_portal() -> None:
-    told = portal_settings("bitrix24", None, {"webhook_url": FLAG})
+    told = bitrix24(None, {"webhook_url": FLAG})
     assert (told.api, told.overlap, told.phone_region) == ("lead", timedelta(minutes=5), None)
     assert (told.requests_per_second, told.burst) == (2.0, 50.0)
 
@@ -60,7 +68,7 @@ def test_a_named_portal_has_its_own_settings_and_else_those_of_the_source(monkey
     monkeypatch.setenv("SOURCES__BITRIX24__ACME__PHONE_REGION", "kz")
     monkeypatch.setenv("SOURCES__BITRIX24__PHONE_REGION", "DE")
     monkeypatch.setenv("SOURCES__BITRIX24__BURST", "250")
-    told = portal_settings("bitrix24", "acme", {})
+    told = bitrix24("acme", {})
     assert (told.webhook_url, told.phone_region, told.burst) == (ENV, "KZ", 250.0)
 
 
@@ -71,18 +79,18 @@ def test_the_secret_of_one_portal_never_stands_in_for_anothers(write: Write, mon
     monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", FLAG)
     monkeypatch.setenv("SOURCES__WEBHOOK_URL", FLAG)
     monkeypatch.setenv("WEBHOOK_URL", FLAG)
-    assert portal_settings("bitrix24", "acme", {}).webhook_url == ENV
+    assert bitrix24("acme", {}).webhook_url == ENV
     with pytest.raises(ConfigurationError, match="set SOURCES__BITRIX24__OTHER__WEBHOOK_URL"):
-        portal_settings("bitrix24", "other", {})
+        bitrix24("other", {})
 
 
 def test_a_missing_webhook_names_where_to_put_it() -> None:
     with pytest.raises(ConfigurationError, match=r"SOURCES__BITRIX24__WEBHOOK_URL.*\[sources.bitrix24\].*secrets.toml"):
-        portal_settings("bitrix24", None, {})
+        bitrix24(None, {})
 
 
 def test_the_webhook_is_not_in_the_settings_repr() -> None:
-    assert "fromaflag" not in repr(portal_settings("bitrix24", None, {"webhook_url": FLAG}))
+    assert "fromaflag" not in repr(bitrix24(None, {"webhook_url": FLAG}))
 
 
 APPLICATION = {"client_id": "local.app", "client_secret": "key-of-it", "refresh_token": "refresh-of-it"}
@@ -94,7 +102,7 @@ def test_an_application_stands_in_for_a_webhook(write: Write, monkeypatch: pytes
     )
     monkeypatch.setenv("SOURCES__BITRIX24__REFRESH_TOKEN", "refresh-of-the-environment")
     monkeypatch.setenv("SOURCES__BITRIX24__OAUTH_SERVER", "https://oauth.example.com")
-    told = portal_settings("bitrix24", None, {})
+    told = bitrix24(None, {})
     assert told.access == Application(
         "local.app", "key-of-it", "refresh-of-the-environment", "https://oauth.example.com"
     )
@@ -106,10 +114,10 @@ def test_a_named_portal_has_an_application_of_its_own(monkeypatch: pytest.Monkey
     for name, text in APPLICATION.items():
         monkeypatch.setenv(f"SOURCES__BITRIX24__{name.upper()}", text)
     with pytest.raises(ConfigurationError, match="set SOURCES__BITRIX24__ACME__WEBHOOK_URL"):
-        portal_settings("bitrix24", "acme", {})
+        bitrix24("acme", {})
     for name, text in APPLICATION.items():
         monkeypatch.setenv(f"SOURCES__BITRIX24__ACME__{name.upper()}", f"{text}-acme")
-    assert portal_settings("bitrix24", "acme", {}).client_secret == "key-of-it-acme"
+    assert bitrix24("acme", {}).client_secret == "key-of-it-acme"
 
 
 @pytest.mark.parametrize("name", APPLICATION)
@@ -121,18 +129,18 @@ def test_a_webhook_beside_any_of_an_applications_settings_is_refused(
     with pytest.raises(
         ConfigurationError, match=f"webhook_url and {name} are both set for .sources.bitrix24."
     ) as caught:
-        portal_settings("bitrix24", None, {})
+        bitrix24(None, {})
     assert "fromtheenvironment" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="are both set"):
-        portal_settings("bitrix24", None, {"webhook_url": FLAG, name: APPLICATION[name]})
+        bitrix24(None, {"webhook_url": FLAG, name: APPLICATION[name]})
 
 
 def test_a_flag_of_one_way_in_puts_the_other_ways_configuration_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in APPLICATION.items():
         monkeypatch.setenv(f"SOURCES__BITRIX24__{name.upper()}", text)
-    assert portal_settings("bitrix24", None, {"webhook_url": FLAG}).access == FLAG
+    assert bitrix24(None, {"webhook_url": FLAG}).access == FLAG
     monkeypatch.setenv("SOURCES__BITRIX24__WEBHOOK_URL", ENV)
-    told = portal_settings("bitrix24", None, {"refresh_token": "refresh-of-a-flag"})
+    told = bitrix24(None, {"refresh_token": "refresh-of-a-flag"})
     assert told.access == Application("local.app", "key-of-it", "refresh-of-a-flag")
 
 
@@ -142,7 +150,7 @@ def test_an_application_in_part_is_told_what_it_lacks(name: str) -> None:
     with pytest.raises(
         ConfigurationError, match=f"lacks {name}; set SOURCES__BITRIX24__{name.upper()}, or {name} under"
     ):
-        portal_settings("bitrix24", None, given)
+        bitrix24(None, given)
 
 
 @pytest.mark.parametrize(
@@ -153,17 +161,17 @@ def test_an_application_in_part_is_told_what_it_lacks(name: str) -> None:
 )  # fmt: skip
 def test_a_malformed_setting_is_named_with_its_value(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} is "):
-        portal_settings("bitrix24", None, {"webhook_url": FLAG, name: value})
+        bitrix24(None, {"webhook_url": FLAG, name: value})
 
 
 def test_no_overlap_at_all_can_be_asked_for() -> None:
-    assert portal_settings("bitrix24", None, {"webhook_url": FLAG, "overlap_minutes": 0}).overlap == timedelta()
+    assert bitrix24(None, {"webhook_url": FLAG, "overlap_minutes": 0}).overlap == timedelta()
 
 
 def test_an_unreadable_file_is_named(write: Write) -> None:
     write("secrets.toml", f'[sources.bitrix24\nwebhook_url = "{TOML}"')
     with pytest.raises(ConfigurationError, match=r"\.dlt/ cannot be read.*secrets.toml") as caught:
-        portal_settings("bitrix24", None, {})
+        bitrix24(None, {})
     assert "fromafile" not in str(caught.value)
 
 

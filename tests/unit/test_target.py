@@ -11,7 +11,7 @@ from leadhouse import redact as redacting
 from leadhouse.errors import ConfigurationError, InternalError, WarehouseRefusedError, WarehouseUnavailableError
 from leadhouse.libpq import LibpqCredentials
 from leadhouse.redact import redact
-from leadhouse.warehouse import Target, explain
+from leadhouse.warehouse import Target, Warehouse, explain
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +188,10 @@ def test_libpq_reads_the_same_password_from_our_url_and_from_dlts(password: str)
         assert told["options"] == "-c lock_timeout=5"
         assert password not in redact(url)
         assert unquote(password) not in redact(url)
+
+
+@pytest.mark.parametrize("file", ["kommo.duckdb", "KOMMO.db", "kommo"])
+def test_a_file_with_the_datasets_name_is_refused_with_the_cure(file: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"bear one name.*name the file otherwise, or give --dataset"):
+        Warehouse(Target.parse(f"duckdb:{file}"), "kommo", lock_timeout=1.0)
+    assert Warehouse(Target.parse(f"duckdb:{file}"), "sales", lock_timeout=1.0).missing

@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from leadhouse.bitrix24.census import Difference as Ids
-from leadhouse.comparison import ADDRESSES, SERVICE, compare
+from leadhouse.bitrix24.crm import CRM
+from leadhouse.comparison import compare, service_columns
+from leadhouse.crm import Difference as Ids
 from leadhouse.errors import ConfigurationError
 from leadhouse.live import NEVER, Live
 from leadhouse.summary import SyncSummary
-from leadhouse.verdict import ROW, Counts, Difference, SpanCount, Verdict, render
+from leadhouse.verdict import ROW, Counts, Difference, SpanCount, Verdict, is_personal, render
 from leadhouse.verification import _counts, _News, sampled, verify
 
 NOON = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -37,7 +38,7 @@ def verdict(*differences: Difference) -> Verdict:
 
 
 def phone(portal: Any, warehouse: Any) -> Difference:
-    return Difference(17, "lead_phones", "value", portal, warehouse, "9001")
+    return Difference(17, "lead_phones", "value", portal, warehouse, "9001", personal=True)
 
 
 # Masks
@@ -60,7 +61,7 @@ def phone(portal: Any, warehouse: Any) -> Difference:
 def test_the_contract_says_what_is_personal_and_custom_fields_always_are(
     table: str, column: str, personal: bool
 ) -> None:
-    assert Difference(1, table, column, "a", "b").personal is personal
+    assert is_personal(CRM.contract[table], column) is personal
 
 
 def test_masked_values_tell_their_length_and_that_they_differ_and_nothing_else() -> None:
@@ -232,7 +233,9 @@ NUMBER: dict[str, Any] = {
 def found(told: dict[str, pa.Table], held: dict[str, list[dict[str, Any]]], left_out: tuple[str, ...] = ()) -> Any:
     return {
         lead: [(one.place, one.column, one.portal, one.warehouse) for one in differences]
-        for lead, differences in compare(told, held, COLUMNS, left_out).items()
+        for lead, differences in compare(
+            CRM.contract, CRM.leads, told, held, columns=COLUMNS, left_out=left_out
+        ).items()
     }
 
 
@@ -286,6 +289,5 @@ def test_values_of_fields_left_out_are_not_compared() -> None:
     assert found(told, held) == {17: [("schema_drift[contact_ids, 0]", ROW, "there", "missing")]}
 
 
-def test_service_columns_and_addresses_are_those_of_the_contract() -> None:
-    assert {"synced_at", "deleted_at", "out_of_sight_at", "_fingerprint"} == SERVICE
-    assert len(ADDRESSES) == 9
+def test_service_columns_are_those_of_the_contract() -> None:
+    assert service_columns(CRM.contract["leads"]) == {"synced_at", "deleted_at", "out_of_sight_at", "_fingerprint"}

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
+from leadhouse.address import host_of, in_the_open, split_url
 from leadhouse.errors import ConfigurationError, CredentialsError
 from leadhouse.redact import register_secrets
 
@@ -110,21 +111,3 @@ def checked_webhook(url: str) -> str:
             "plain http would send the webhook's secret in the open; use https in webhook_url", portal=host_of(url)
         )
     return urlunsplit((parts.scheme, parts.netloc, "/" + "/".join(path) + "/", "", ""))
-
-
-def split_url(url: str) -> SplitResult:
-    """Return the parts of `url`, empty ones where it cannot be read."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return urlsplit("")
-
-
-def host_of(url: str) -> str:
-    """Return host and port of `url`."""
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def in_the_open(parts: SplitResult) -> bool:
-    """True for plain http that leaves this machine."""
-    return parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1")

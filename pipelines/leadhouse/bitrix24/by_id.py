@@ -1,7 +1,6 @@
 """Leads asked for by their ids: whole rows, and what became of those that do not come."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,29 +9,13 @@ import structlog
 from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client
 from leadhouse.bitrix24.many import Reply, ask
 from leadhouse.bitrix24.opening import Opening
+from leadhouse.crm import Found
 from leadhouse.errors import LeadhouseError, LeadIdError, LeadNotFoundError, PermissionDeniedError, PortalFaultError
 from leadhouse.lots import lots
 
 log = structlog.get_logger("leadhouse.bitrix24")
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError)
-
-
-@dataclass(slots=True)
-class Found:
-    """What the portal has of some leads.
-
-    Attributes:
-        rows: leads in ascending id, undecoded.
-        gone: ids that the portal does not know ("Not found").
-        unseen: ids that the webhook's user may not read ("Access denied").
-        invalid: ids that the portal does not take ("ID is not defined or invalid").
-    """
-
-    rows: list[Any] = field(default_factory=list)
-    gone: list[int] = field(default_factory=list)
-    unseen: list[int] = field(default_factory=list)
-    invalid: list[int] = field(default_factory=list)
 
 
 def get(client: Bitrix24Client, opening: Opening, ids: Sequence[int]) -> Iterator[Found]:

@@ -11,7 +11,6 @@ with the difference. Two things it cannot see by itself, and what is done about 
 import math
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
@@ -22,6 +21,7 @@ from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client
 from leadhouse.bitrix24.many import Reply, ask
 from leadhouse.bitrix24.opening import Opening
 from leadhouse.bitrix24.walk import Walk
+from leadhouse.crm import Difference, Entry
 from leadhouse.live import Live
 
 log = structlog.get_logger("leadhouse.bitrix24")
@@ -33,40 +33,6 @@ _SMALL_REQUESTS = 4
 _MARGIN_IDS = 1000
 
 Span = tuple[int, int]
-Entry = tuple[int, int]
-
-
-@dataclass(slots=True)
-class Difference:
-    """Ids in which portal and warehouse differ, ascending.
-
-    Attributes:
-        vanished: the warehouse holds them as living, the portal did not list them.
-        unknown: the portal lists them, the warehouse does not hold them.
-        moved: both have them, with different modification times; filled where every id was listed.
-        modified: modification times (Unix seconds) that the portal has of the unknown and the moved.
-        portal: leads that the portal has.
-        listed_through: every id up to this one was listed, now or by an earlier run.
-        by: "counts" or "listing".
-    """
-
-    vanished: list[int] = field(default_factory=list)
-    unknown: list[int] = field(default_factory=list)
-    moved: list[int] = field(default_factory=list)
-    modified: dict[int, int] = field(default_factory=dict)
-    portal: int = 0
-    listed_through: int = 0
-    by: str = "counts"
-
-    def compare(self, listed: Sequence[Entry], held: Iterator[Entry]) -> None:
-        """Add the difference between what the portal lists of some span and what the warehouse holds of it."""
-        there, here = dict(listed), dict(held)
-        unknown = [number for number in there if number not in here]
-        moved = [number for number, at in there.items() if here.get(number, at) != at]
-        self.vanished.extend(number for number in here if number not in there)
-        self.unknown.extend(unknown)
-        self.moved.extend(moved)
-        self.modified.update((number, there[number]) for number in (*unknown, *moved))
 
 
 class _CountsLieError(Exception):

@@ -3,8 +3,6 @@
 It knows no tables. Answers stay raw bytes (`msgspec.Raw`) until somebody decodes them with a type.
 """
 
-import random
-import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,17 +17,17 @@ import structlog
 from leadhouse.bitrix24.access import Access, Webhook
 from leadhouse.bitrix24.codes import error_for
 from leadhouse.bitrix24.oauth import Grant
+from leadhouse.bitrix24.settings import Application
 from leadhouse.errors import (
     ConfigurationError,
-    CredentialsError,
     LeadhouseError,
     PortalBusyError,
     PortalFaultError,
     PortalMethodError,
-    TransientError,
 )
 from leadhouse.pace import LeakyBucket, OperatingBudget, Pause
-from leadhouse.settings import Application
+from leadhouse.retry import RetryingClient, Trouble, jitter
+from leadhouse.surrogates import mended
 from leadhouse.transport import Answer, Transport
 
 MAX_COMMANDS = 50
@@ -81,14 +79,6 @@ class _BatchResult(msgspec.Struct):
     result_time: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What the client did: HTTP requests sent, requests repeated."""
-
-    requests: int = 0
-    retries: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The vendor's limits and our patience.
@@ -107,15 +97,7 @@ class Limits:
     patience_s: float = 1800.0
 
 
-@dataclass(slots=True)
-class Trouble:
-    """Faults met while one request is tried."""
-
-    faults: int = 0
-    waited_s: float = 0.0
-
-
-class Bitrix24Client:
+class Bitrix24Client(RetryingClient):
     """A portal behind an inbound webhook or an application's access.
 
     Args:
@@ -129,6 +111,8 @@ class Bitrix24Client:
         StateError: the application's token file is damaged.
     """
 
+    _access: Access
+
     def __init__(
         self,
         access: str | Application,
@@ -137,16 +121,12 @@ class Bitrix24Client:
         pause: Pause | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._limits = limits or Limits()
-        self.pause = pause or Pause()
-        self._bucket = LeakyBucket(self._limits.drain, self._limits.burst, self.pause.monotonic)
-        self._budget = OperatingBudget(self._limits.operating_s)
-        self._transport = transport or Transport()
-        self._access: Access = (
-            Webhook(access) if isinstance(access, str) else Grant(access, self._transport, self.pause)
-        )
+        limits, pause, transport = limits or Limits(), pause or Pause(), transport or Transport()
+        way_in = Webhook(access) if isinstance(access, str) else Grant(access, transport, pause)
+        super().__init__(way_in, transport, pause, attempts=limits.attempts, patience_s=limits.patience_s)
+        self._bucket = LeakyBucket(limits.drain, limits.burst, pause.monotonic)
+        self._budget = OperatingBudget(limits.operating_s)
         self._clock_ahead = 0.0
-        self.traffic = Traffic()
 
     @property
     def portal(self) -> str:
@@ -199,60 +179,28 @@ class Bitrix24Client:
             totals={k: int(told) for k, told in _by_key(body.result_total, keys).items() if str(told).isdecimal()},
         )
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
-
-    def stalled(self, problem: TransientError, trouble: Trouble) -> None:
-        """A command inside a batch met `problem`: wait as a request of its own would, or raise it."""
-        self._wait_out(problem, trouble)
-        self.traffic.retries += 1
-
     def _send(self, method: str, payload: Mapping[str, Any], *, once: bool = False) -> tuple[msgspec.Raw, Any]:
         """Return `result` and `time` of the answer."""
-        trouble, renewed = Trouble(), False
-        while True:
-            self.pause.for_limit(self._budget.wait(self._portal_now()))
-            self.pause.for_limit(self._bucket.take())
-            if self.pause.cancelled:
-                raise TransientError("the run was cancelled", portal=self.portal, method=method)
-            ticket = self._access.ticket()
-            self.traffic.requests += 1
-            problem: LeadhouseError
-            try:
-                return self._attempt(method, msgspec.json.encode({**payload, **ticket}))
-            except (TransientError, CredentialsError) as error:
-                problem = error
-            if isinstance(problem, TransientError) and not once:
-                self._wait_out(problem, trouble)
-            elif not renewed and problem.code.upper() in _EXPIRED and self._access.renew(ticket):
-                renewed = True
-            else:
-                raise problem
-            self.traffic.retries += 1
+        return self._until_answered(
+            method, lambda ticket: self._attempt(method, msgspec.json.encode({**payload, **ticket})), once=once
+        )
 
-    def _wait_out(self, problem: TransientError, trouble: Trouble) -> None:
-        """Sleep as `problem` asks for, or raise it when patience is at its end."""
-        if isinstance(problem, PortalBusyError):
-            if problem.code.upper() == "OPERATION_TIME_LIMIT":
-                seconds = problem.retry_after or self._budget.wait(self._portal_now()) or 60.0
-            else:
-                self._bucket.overflowed()
-                seconds = _jitter(min(30.0, 1.0 + trouble.waited_s / 4))
-            trouble.waited_s += seconds
-            if trouble.waited_s > self._limits.patience_s:
-                raise problem
-            self.pause.for_limit(seconds)
-        else:
-            trouble.faults += 1
-            if trouble.faults >= self._limits.attempts:
-                raise problem
-            self.pause.for_retry(_jitter(min(30.0, 0.5 * 2**trouble.faults)))
-        log.debug("request repeated", method=problem.method, code=problem.code, why=str(problem.args[0]))
+    def _pace(self) -> None:
+        self.pause.for_limit(self._budget.wait(self._portal_now()))
+        self.pause.for_limit(self._bucket.take())
+
+    def _busy_s(self, problem: PortalBusyError, trouble: Trouble) -> float:
+        if problem.code.upper() == "OPERATION_TIME_LIMIT":
+            return problem.retry_after or self._budget.wait(self._portal_now()) or 60.0
+        self._bucket.overflowed()
+        return jitter(min(30.0, 1.0 + trouble.waited_s / 4))
+
+    def _expired(self, problem: LeadhouseError) -> bool:
+        return problem.code.upper() in _EXPIRED
 
     def _attempt(self, method: str, body: bytes) -> tuple[msgspec.Raw, Any]:
         answer = self._post(method, body)
-        envelope = _envelope(answer.body) or _envelope(_ESCAPE.sub(_whole, answer.body))
+        envelope = _envelope(answer.body) or _envelope(mended(answer.body))
         if envelope is None:
             raise self._unreadable(method, answer)
         if envelope.error is not msgspec.UNSET:
@@ -303,15 +251,6 @@ class Bitrix24Client:
         return time.time() + self._clock_ahead
 
 
-# Any escape of JSON; a pair of surrogates counts as one. Half a pair is text that PHP cut through.
-_ESCAPE = re.compile(rb"(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)")
-_LONE = len(rb"\ud83d")
-
-
-def _whole(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if len(escape[0]) == _LONE else escape[0]
-
-
 def _envelope(body: bytes) -> _Envelope | None:
     try:
         return msgspec.json.decode(body, type=_Envelope)
@@ -355,7 +294,3 @@ def _retry_after(told: Any) -> float | None:
     if now is None or not isinstance(reset_at, int | float):
         return None
     return min(600.0, max(1.0, float(reset_at) - now.timestamp()))
-
-
-def _jitter(seconds: float) -> float:
-    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing

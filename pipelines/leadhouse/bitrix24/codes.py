@@ -3,7 +3,6 @@
 The code decides, not the HTTP status: live portals answer `INVALID_CREDENTIALS` with 401 and with 403.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from leadhouse.errors import (
@@ -17,16 +16,7 @@ from leadhouse.errors import (
     PortalFaultError,
     PortalMethodError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a code means: the class of error, and the text for the operator, another one where an application calls."""
-
-    error: type[LeadhouseError]
-    text: str
-    application: str = ""
-
+from leadhouse.rule import Rule
 
 _NEW_WEBHOOK = (
     "the portal refused the webhook; make a new one (Developer resources > Inbound webhook) and update webhook_url"
@@ -125,4 +115,4 @@ def error_for(
             PortalFaultError if transient else PortalMethodError,
             f"the portal answered with an error that leadhouse does not know (HTTP {status})",
         )
-    return rule.error((application and rule.application) or rule.text, portal=portal, method=method, code=name)
+    return rule.problem(portal=portal, method=method, code=name, application=application)

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from leadhouse.bitrix24.families import MULTIFIELDS
 from leadhouse.bitrix24.fields import Field, Fields, Role
+from leadhouse.child_rows import Drift, Rows
 from leadhouse.columns import ARROW, VALUE, Kind, as_text, column, is_empty, storable
 from leadhouse.fingerprint import FINGERPRINT, Fingerprinter
 from leadhouse.phone import e164
-from leadhouse.tables import Table, tables
+from leadhouse.tables import tables
 
 CHILDREN = (*MULTIFIELDS.values(), "lead_custom_values", "schema_drift")
 
@@ -34,6 +35,11 @@ class LeadBatch:
     misfits: int = 0
 
     @property
+    def tables(self) -> dict[str, pa.Table]:
+        """All tables by name, `leads` first."""
+        return {"leads": self.leads, **self.children}
+
+    @property
     def rows(self) -> int:
         """Rows of all tables."""
         return int(self.leads.num_rows) + sum(int(table.num_rows) for table in self.children.values())
@@ -42,22 +48,6 @@ class LeadBatch:
 _VALUE_CELLS = ("lead_id", "field", "position", "value")
 _ENTRY_CELLS = ("id", "lead_id", "position", "value", "value_type")
 _PHONE_CELLS = (*_ENTRY_CELLS, "e164")
-
-
-class _Rows:
-    """Child rows of one table; a row is a tuple of cells in the order of `names`."""
-
-    def __init__(self, table: Table, names: Sequence[str]) -> None:
-        self._names = names
-        self._schema = table.schema()
-        self.cells: list[tuple[Any, ...]] = []
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def table(self) -> pa.Table:
-        columns = dict(zip(self._names, zip(*self.cells, strict=True), strict=True))
-        return pa.table({name: columns[name] for name in self._schema.names}, schema=self._schema)
 
 
 class Decoder:
@@ -85,10 +75,10 @@ class Decoder:
         """Return `rows` (structs of `fields.row_type`, ascending id) as tables; `read_at` becomes `synced_at`."""
         made: dict[str, pa.Array] = {}
         tabled: dict[str, pa.Table] = {}
-        children = {name: _Rows(self._tables[name], _cells(name)) for name in CHILDREN}
+        children = {name: Rows(self._tables[name], _cells(name)) for name in CHILDREN}
         by_attribute = self._transposed(rows)
         ids = [int(number) for number in by_attribute[self.fields.id_attribute]]
-        drift = _Drift(ids, children["schema_drift"])
+        drift = Drift(ids, children["schema_drift"])
         for field in self.fields.all:
             if field.role is Role.IGNORED:
                 continue
@@ -107,7 +97,7 @@ class Decoder:
         counted = pa.table({name: made[name] for name in self._schema.names if name in made})
         tabled |= {name: rows_.table() for name, rows_ in children.items() if len(rows_)}
         tabled = {name: tabled[name] for name in CHILDREN if name in tabled}
-        made[FINGERPRINT] = self._fingerprinter.of(counted, tabled)
+        made[FINGERPRINT] = self._fingerprinter.of(counted, tabled, "lead_id")
         made["synced_at"] = pa.array([read_at] * len(rows), ARROW[Kind.TIMESTAMP])
         filled = [made.get(f.name, pa.nulls(len(rows), f.type)) for f in self._schema]
         return LeadBatch(pa.Table.from_arrays(filled, schema=self._schema), tabled, drift.count)
@@ -155,7 +145,7 @@ class Decoder:
         return pa.table({name: cells[name] for name in schema.names}, schema=schema)
 
     def _multifield(
-        self, field: Field, ids: list[int], values: Sequence[Any], children: dict[str, _Rows], drift: "_Drift"
+        self, field: Field, ids: list[int], values: Sequence[Any], children: dict[str, Rows], drift: Drift
     ) -> None:
         """Multifields: a list a type (crm.lead), or one list of all types (crm.item's `fm`)."""
         item = field.name == "FM"
@@ -190,25 +180,7 @@ def _cells(table: str) -> Sequence[str]:
     return _PHONE_CELLS if table == "lead_phones" else _ENTRY_CELLS
 
 
-class _Drift:
-    """Collects values that no column could take."""
-
-    def __init__(self, ids: list[int], rows: _Rows) -> None:
-        self._ids = ids
-        self._rows = rows
-        self._positions: dict[tuple[int, str], int] = {}
-
-    def add(self, field: str, row: int, value: Any) -> None:
-        position = self._positions.get((row, field), 0)
-        self._positions[row, field] = position + 1
-        self._rows.cells.append((self._ids[row], field, position, as_text(value)))
-
-    @property
-    def count(self) -> int:
-        return len(self._rows)
-
-
-def _columns(field: Field, values: Sequence[Any], drift: _Drift) -> dict[str, pa.Array]:
+def _columns(field: Field, values: Sequence[Any], drift: Drift) -> dict[str, pa.Array]:
     if field.role is Role.MONEY:
         pairs = [_money(value) for value in values]
         amounts, misfits = column([amount for amount, _ in pairs], Kind.DECIMAL)
@@ -239,7 +211,7 @@ def _file_id(value: Any) -> Any:
     return value
 
 
-def _custom_values(field: Field, ids: list[int], values: Sequence[Any], rows: _Rows, drift: _Drift) -> None:
+def _custom_values(field: Field, ids: list[int], values: Sequence[Any], rows: Rows, drift: Drift) -> None:
     render = _RENDER.get(field.kind, as_text)
     plain, column, append = render is as_text, field.column, rows.cells.append
     for row, told in enumerate(values):

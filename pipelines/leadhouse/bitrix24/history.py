@@ -13,6 +13,7 @@ from leadhouse.bitrix24.walk import Walk
 from leadhouse.errors import PagingError, PortalFaultError
 from leadhouse.lots import lots
 
+HISTORY = "lead_stage_history"
 _METHOD = "crm.stagehistory.list"
 # Leads asked for in one command: a lead passes a few stages, so their entries are a page or two.
 _OWNERS = 20

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from leadhouse.bitrix24.client import PAGE_ROWS, Batch, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.client import PAGE_ROWS, Batch, Bitrix24Client, Command
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
+from leadhouse.retry import Trouble
 
 log = structlog.get_logger("leadhouse.bitrix24")
 

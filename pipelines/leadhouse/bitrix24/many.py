@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.client import MAX_COMMANDS, Bitrix24Client, Command
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
 from leadhouse.lots import lots
+from leadhouse.retry import Trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,16 @@
-"""Access by an OAuth application: a token of an hour, renewed with a refresh token that is good for one renewal.
+"""Access by an OAuth application: a token of an hour, renewed with a refresh token that is good for one renewal."""
 
-Whoever renews holds the token file's lock and looks into the file first, so no refresh token is spent twice, and a new
-pair is on the disk before it is used. The configured refresh token only begins the chain: the file that goes with it
-bears its hash, so another one, set after the chain broke, begins another file.
-"""
-
-import random
 import time
 from contextlib import suppress
-from functools import partial
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlunsplit
 
 import msgspec
 
-from leadhouse.bitrix24.access import Access, host_of, in_the_open, split_url
-from leadhouse.bitrix24.codes import AUTHORISE, SCOPE, Rule
-from leadhouse.bitrix24.token_file import TokenFile, Tokens
+from leadhouse.address import host_of, in_the_open, split_url
+from leadhouse.bitrix24.access import Access
+from leadhouse.bitrix24.codes import AUTHORISE, SCOPE
+from leadhouse.bitrix24.settings import Application
 from leadhouse.errors import (
     ConfigurationError,
     CredentialsError,
@@ -25,15 +18,15 @@ from leadhouse.errors import (
     PermissionDeniedError,
     PortalBlockedError,
     PortalFaultError,
-    TransientError,
 )
 from leadhouse.pace import Pause
 from leadhouse.redact import register_secrets
-from leadhouse.settings import Application, data_dir
+from leadhouse.rule import Rule
+from leadhouse.token_chain import TokenChain
+from leadhouse.token_file import Tokens
 from leadhouse.transport import Answer, Transport
 
 SERVER = "https://oauth.bitrix24.tech/oauth/token/"
-ATTEMPTS = 5
 _METHOD = "oauth.token"
 
 _REFUSALS: dict[str, Rule] = {
@@ -74,15 +67,13 @@ class Grant(Access):
 
     def __init__(self, application: Application, transport: Transport, pause: Pause) -> None:
         register_secrets((application.client_secret, application.refresh_token))
-        seed = blake2b(f"{application.client_id} {application.refresh_token}".encode(), digest_size=8).hexdigest()
         self._application = application
         self._transport = transport
-        self._pause = pause
-        self._file = TokenFile(data_dir() / "tokens" / f"{seed}.json")
+        self._chain = TokenChain(application.client_id, application.refresh_token, self._ask, pause)
         self._access_token = ""
         self.base = ""
         self._server = _token_url(application.oauth_server or SERVER)
-        stored = self._file.read()
+        stored = self._chain.stored()
         if stored is not None:
             self._use(stored)
 
@@ -104,11 +95,7 @@ class Grant(Access):
             TransientError: the OAuth server does not answer, or another process renews all the time.
             OperatorError: it refuses; a person must act.
         """
-        with self._file.lock():
-            tokens = self._file.read()
-            if tokens is None or tokens.access_token == refused.get("auth") or tokens.expires_at <= time.time():
-                tokens = self._file.replace(partial(self._renewed, tokens))
-        self._use(tokens)
+        self._use(self._chain.renewed(refused.get("auth")))
         return True
 
     def checked(self, url: str) -> str:
@@ -130,24 +117,15 @@ class Grant(Access):
         self.base = self.checked(tokens.client_endpoint)
         self._access_token = tokens.access_token
 
-    def _renewed(self, old: Tokens | None) -> Tokens:
-        """Ask the OAuth server for new tokens until it answers."""
+    def _ask(self, refresh_token: str, old: Tokens | None) -> Tokens:
         form = {
             "grant_type": "refresh_token",
             "client_id": self._application.client_id,
             "client_secret": self._application.client_secret,
-            "refresh_token": old.refresh_token if old else self._application.refresh_token,
+            "refresh_token": refresh_token,
         }
         where = host_of(self._server)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return _tokens(self._transport.post_form(self._server, form, portal=where, method=_METHOD), old, where)
-            except TransientError as error:
-                problem = error
-            if attempt == ATTEMPTS or self._pause.cancelled:
-                break
-            self._pause.for_retry(0.5 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
-        raise problem
+        return _tokens(self._transport.post_form(self._server, form, portal=where, method=_METHOD), old, where)
 
 
 def _tokens(answer: Answer, old: Tokens | None, server: str) -> Tokens:
@@ -180,7 +158,7 @@ def _no_tokens(code: str | None, answer: Answer, server: str) -> LeadhouseError:
     if rule is None and answer.status < 500 and answer.status != 429 and code:
         rule = _OTHER
     if rule is not None:
-        return rule.error(rule.text, portal=server, method=_METHOD, code=code or "")
+        return rule.problem(portal=server, method=_METHOD, code=code or "")
     shape = f"HTTP {answer.status}, {len(answer.body)} bytes"
     if code is None and 400 <= answer.status < 500 and answer.status not in (408, 425, 429):
         return ConfigurationError(f"this is not an OAuth server ({shape}); check oauth_server", portal=server)

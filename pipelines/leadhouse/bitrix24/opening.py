@@ -8,12 +8,13 @@ import msgspec
 import pyarrow as pa
 import structlog
 
-from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command, Trouble, is_unknown_method
+from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command, is_unknown_method
 from leadhouse.bitrix24.dictionaries import Dictionaries
 from leadhouse.bitrix24.families import FAMILIES, ITEM, Family, FamilyName
 from leadhouse.bitrix24.lead_pages import LeadPages
 from leadhouse.columns import Kind
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
+from leadhouse.retry import Trouble
 
 log = structlog.get_logger("leadhouse.bitrix24")
 

@@ -10,15 +10,15 @@ import structlog
 from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.dictionaries import table_of
 from leadhouse.bitrix24.families import ITEM, FamilyName
-from leadhouse.bitrix24.history import history_id, history_walk
+from leadhouse.bitrix24.history import HISTORY, history_id, history_walk
 from leadhouse.bitrix24.lead_pages import LeadPages
 from leadhouse.bitrix24.opening import Opening
-from leadhouse.bitrix24.pieces import Piece
 from leadhouse.bitrix24.sight import Watch
 from leadhouse.bitrix24.walk import Walk
 from leadhouse.columns import Kind
 from leadhouse.cursor import Backfill, Cursor, Window, close_window, open_window
 from leadhouse.errors import LeadhouseError, OperatorError
+from leadhouse.pieces import Piece
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,8 +118,8 @@ class WindowReader:
             for piece, reached in self._lead_pieces(window):
                 window = reached
                 yield piece
-        if window.history_after is not None:
-            yield from self._history_pieces(window, window.history_after)
+        if HISTORY in window.streams:
+            yield from self._history_pieces(window, window.streams[HISTORY])
 
     def _lead_pieces(self, window: Window) -> Iterator[tuple[Piece, Window]]:
         watch = Watch(self._client, self._opening, *self._bounds(), self._newest_ids)
@@ -141,13 +141,13 @@ class WindowReader:
             yield self._history_piece(rows, window)
         for rows, done in self._gather(self._history, self._first_history):
             last = history_id(rows[-1]) if rows else last
-            window = window.advance_history(None if done else last)
+            window = window.advance_stream(HISTORY, None if done else last)
             if done:
                 self.cursor = replace(self.cursor, history_through=max(self.cursor.history_through, last))
             yield self._history_piece(rows, window)
 
     def _history_piece(self, rows: list[Any], window: Window) -> Piece:
-        made = {"lead_stage_history": table_of("lead_stage_history", rows)} if rows else {}
+        made = {HISTORY: table_of(HISTORY, rows)} if rows else {}
         return Piece(made, self._at(window), last=window.done)
 
     def closed(self, cursor: Cursor) -> Cursor:
@@ -155,6 +155,14 @@ class WindowReader:
         if self.backfill:
             return replace(cursor, backfill=None, backfill_window=None)
         return close_window(cursor)
+
+    def extra_columns(self, _root: str) -> list[tuple[str, Kind]]:
+        """Return the columns of `leads` beyond the contract, as far as known."""
+        return self.pages.fields.extra_columns()
+
+    def suspects(self) -> tuple[int, ...]:
+        """Bitrix24 tells a webhook nothing of deletions."""
+        return ()
 
     def close(self) -> None:
         """Free what reading took."""
@@ -164,8 +172,7 @@ class WindowReader:
         if not rows:
             return Piece({}, self._at(window), last=window.done)
         batch = self.pages.decode(rows)
-        tables = {"leads": batch.leads, **batch.children}
-        return Piece(tables, self._at(window), len(rows), batch.misfits, last=window.done)
+        return Piece(batch.tables, self._at(window), len(rows), batch.misfits, last=window.done)
 
     def _at(self, window: Window) -> Cursor:
         if self.backfill:
@@ -222,8 +229,8 @@ class WindowReader:
             newest_ids=lambda result: self.pages.newest_ids(result),  # noqa: PLW0108
             done=window.leads_done if window else False,
         )
-        no_history = self.backfill or (window is not None and window.history_after is None)
-        after = (window.history_after or 0) if window else 0
+        no_history = self.backfill or (window is not None and HISTORY not in window.streams)
+        after = window.streams.get(HISTORY, 0) if window else 0
         self._history = history_walk("h", self._client.portal, after=after, lower=lower, done=no_history)
         # Entries of leads that came with old dates: new ids, times before the window.
         known, whole = self.cursor.history_through, lower is None
@@ -292,7 +299,7 @@ class WindowReader:
         problem = batch.errors.get("h0")
         if isinstance(problem, OperatorError):
             log.warning("the portal does not give stage history; its table stays as it is", why=str(problem))
-            self.unavailable = ["lead_stage_history"]
+            self.unavailable = [HISTORY]
             self._history.done = self._older.done = True
         else:
             self._first_history, _ = self._history.take(batch)
@@ -307,7 +314,8 @@ class WindowReader:
         cursor = replace(self.cursor, offset_min=int(offset.total_seconds() // 60))
         backfill = self._options.backfill
         if backfill is None:
-            self.cursor = open_window(cursor, self.upper, self._options.overlap, full=self._options.full)
+            full = self._options.full
+            self.cursor = open_window(cursor, self.upper, self._options.overlap, streams=(HISTORY,), full=full)
         elif self._stored_window() is None:
-            window = Window(backfill.since, self.upper, history_after=None)
+            window = Window(backfill.since, self.upper)
             self.cursor = replace(cursor, backfill=backfill, backfill_window=window)

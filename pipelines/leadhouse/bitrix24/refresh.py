@@ -6,12 +6,12 @@ from typing import Any
 
 from leadhouse.bitrix24.client import Bitrix24Client
 from leadhouse.bitrix24.dictionaries import table_of
-from leadhouse.bitrix24.history import history_of
-from leadhouse.bitrix24.lead_pages import LeadPages
+from leadhouse.bitrix24.history import HISTORY, history_of
 from leadhouse.bitrix24.opening import Opening
-from leadhouse.bitrix24.pieces import Piece
+from leadhouse.columns import Kind
 from leadhouse.cursor import Cursor
 from leadhouse.errors import OperatorError
+from leadhouse.pieces import Piece
 
 
 class Refresh:
@@ -46,14 +46,13 @@ class Refresh:
         self.read: list[int] = []
 
     @property
-    def pages(self) -> LeadPages:
-        """What is known of the portal's leads."""
-        return self._opening.pages
-
-    @property
     def upper(self) -> datetime:
         """The portal's clock at the opening (UTC)."""
         return self._opening.upper
+
+    def extra_columns(self, _root: str) -> list[tuple[str, Kind]]:
+        """Return the columns of `leads` beyond the contract, as far as known."""
+        return self._opening.pages.fields.extra_columns()
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the leads lot by lot, each lot's new stage history behind it.
@@ -64,23 +63,23 @@ class Refresh:
         for rows in self._rows:
             if not rows:
                 continue
-            ids = [self.pages.id_of(row) for row in rows]
-            batch = self.pages.decode(rows)
+            ids = [self._opening.pages.id_of(row) for row in rows]
+            batch = self._opening.pages.decode(rows)
             self.read.extend(ids)
-            yield Piece({"leads": batch.leads, **batch.children}, self.cursor, len(rows), batch.misfits)
+            yield Piece(batch.tables, self.cursor, len(rows), batch.misfits)
             entries = self._history([number for number in ids if number in self._newcomers])
             if entries:
-                yield Piece({"lead_stage_history": table_of("lead_stage_history", entries)}, self.cursor)
+                yield Piece({HISTORY: table_of(HISTORY, entries)}, self.cursor)
 
     def closed(self, cursor: Cursor) -> Cursor:
         """Return what is remembered when all pieces are in the warehouse."""
         return cursor
 
     def _history(self, leads: list[int]) -> list[dict[str, Any]]:
-        if not leads or "lead_stage_history" in self.unavailable:
+        if not leads or HISTORY in self.unavailable:
             return []
         try:
             return history_of(self._client, leads)
         except OperatorError:
-            self.unavailable = [*self.unavailable, "lead_stage_history"]
+            self.unavailable = [*self.unavailable, HISTORY]
             return []

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Batch, Bitrix24Client, Command, Trouble
+from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Batch, Bitrix24Client, Command
 from leadhouse.errors import PagingError, PortalFaultError, TransientError
+from leadhouse.retry import Trouble
 
 
 @dataclass(slots=True)

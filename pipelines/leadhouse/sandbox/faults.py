@@ -56,16 +56,12 @@ class Fault:
     probability: float = 1.0
     seed: int = 0
     details: dict[str, Any] = field(default_factory=dict)
+    stage: Stage = "request"
     seen: int = 0
     fired: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-
-    @property
-    def stage(self) -> Stage:
-        """The stage at which the fault strikes."""
-        return KINDS[self.kind]
 
     def due(self, method: str) -> bool:
         """Count a call of a method (lower case) and tell whether it is the fault's turn."""
@@ -80,9 +76,13 @@ class Fault:
 
 
 class Faults:
-    """The faults a portal is to show, in order of entry; each call shows at most one of each stage. Thread-safe."""
+    """The faults a portal is to show, in order of entry; each call shows at most one of each stage. Thread-safe.
 
-    def __init__(self) -> None:
+    ``kinds`` are the ones that the sandbox knows, with their stages.
+    """
+
+    def __init__(self, kinds: Mapping[str, Stage] = KINDS) -> None:
+        self._kinds = kinds
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
@@ -104,9 +104,9 @@ class Faults:
         description=""; ``short_page`` keep=20; ``truncated_json`` and ``reset`` keep=0.5 (share of the body);
         ``batch_cut`` keep=<commands run>; ``wrong_total`` total=7.
         """
-        if kind not in KINDS:
-            raise ValueError(f"Unknown fault {kind!r}. Known: {', '.join(KINDS)}.")
-        fault = Fault(kind, times, match, after, every, probability, seed, details)
+        if kind not in self._kinds:
+            raise ValueError(f"Unknown fault {kind!r}. Known: {', '.join(self._kinds)}.")
+        fault = Fault(kind, times, match, after, every, probability, seed, details, self._kinds[kind])
         with self._lock:
             self._faults.append(fault)
         return fault

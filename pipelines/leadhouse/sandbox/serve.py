@@ -106,7 +106,9 @@ def _certifiable(name: str) -> bool:
 
 
 @contextmanager
-def _prepare(app: App, host: str, port: int, tls: bool) -> Iterator[tuple[uvicorn.Server, socket.socket, Address]]:
+def _prepare(
+    app: App, host: str, port: int, tls: bool, dated: bool
+) -> Iterator[tuple[uvicorn.Server, socket.socket, Address]]:
     with ExitStack() as stack:
         certificate = chain = None
         if tls:
@@ -120,6 +122,7 @@ def _prepare(app: App, host: str, port: int, tls: bool) -> Iterator[tuple[uvicor
             lifespan="off",
             log_config=None,
             access_log=False,
+            date_header=dated,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
             ssl_certfile=chain,
@@ -130,9 +133,14 @@ def _prepare(app: App, host: str, port: int, tls: bool) -> Iterator[tuple[uvicor
 
 
 @contextmanager
-def serving(app: App, host: str = "127.0.0.1", port: int = 0, *, tls: bool = False) -> Iterator[Address]:
-    """Serve an application from a background thread for the length of the block; port 0 takes a free one."""
-    with _prepare(app, host, port, tls) as (server, listener, address):
+def serving(
+    app: App, host: str = "127.0.0.1", port: int = 0, *, tls: bool = False, dated: bool = True
+) -> Iterator[Address]:
+    """Serve an application from a background thread for the length of the block; port 0 takes a free one.
+
+    Answers carry the ``Date`` of this machine unless not ``dated``: then the application tells its own.
+    """
+    with _prepare(app, host, port, tls, dated) as (server, listener, address):
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
         thread.start()
         try:
@@ -147,9 +155,11 @@ def serving(app: App, host: str = "127.0.0.1", port: int = 0, *, tls: bool = Fal
             thread.join()
 
 
-def serve_forever(app: App, announce: Callable[[Address], None], host: str, port: int, *, tls: bool = False) -> None:
-    """Serve until SIGINT or SIGTERM; ``announce`` is called once connections are accepted."""
-    with _prepare(app, host, port, tls) as (server, listener, address):
+def serve_forever(
+    app: App, announce: Callable[[Address], None], host: str, port: int, *, tls: bool = False, dated: bool = True
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is called once connections are accepted. ``dated`` as in serving."""
+    with _prepare(app, host, port, tls, dated) as (server, listener, address):
 
         async def run() -> None:
             serving_task = asyncio.create_task(server.serve([listener]))

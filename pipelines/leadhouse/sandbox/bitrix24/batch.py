@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import php
+from leadhouse.sandbox import php
+
 from .answers import Answer, Page, descend
 from .errors import Refusal
 

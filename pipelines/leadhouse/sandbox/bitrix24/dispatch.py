@@ -6,12 +6,13 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import errors, item_methods, lead_methods, office_methods, php
+from . import errors, item_methods, lead_methods, office_methods
 from .answers import Answer, Page
 from .batch import run_batch
 from .errors import Refusal
 
 if TYPE_CHECKING:
+    from leadhouse.sandbox import php
     from leadhouse.sandbox.faults import Fault
 
     from .portal import Portal

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from . import php, times
+from leadhouse.sandbox import php
+
+from . import times
 from .fields import MULTIFIELDS, READ_ONLY, STANDARD, TYPES
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from . import php, times
+from leadhouse.sandbox import php
+
+from . import times
 from .fields import MULTIFIELDS
 
 if TYPE_CHECKING:

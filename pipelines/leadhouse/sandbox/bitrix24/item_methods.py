@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import listing, php, times
+from leadhouse.sandbox import php
+
+from . import listing, times
 from .answers import Answer, Page, Single
 from .errors import Refusal, invalid_argument
 from .fields import CLASSIC_NAMES, item_fields, kind

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import php
+from leadhouse.sandbox import php
+
 from .fields import CLASSIC_NAMES, ITEM_NAMES, MULTIFIELDS, kind
 from .store import encode
 

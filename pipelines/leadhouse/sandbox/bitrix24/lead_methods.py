@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import listing, php
+from leadhouse.sandbox import php
+
+from . import listing
 from .answers import Answer, Page, Single
 from .errors import Refusal, domain
 from .fields import MULTIFIELDS, TYPES, kind

@@ -10,8 +10,7 @@ from .errors import Refusal
 
 if TYPE_CHECKING:
     from leadhouse.sandbox.clock import Clock
-
-    from .php import Params
+    from leadhouse.sandbox.php import Params
 
 METHOD = "oauth.token"
 _ACCESS_SECONDS = 3_600

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import php, times
+from leadhouse.sandbox import php
+
+from . import times
 from .answers import Answer
 from .errors import Refusal, domain, invalid_argument
 from .filters import Condition, split_key, test_of

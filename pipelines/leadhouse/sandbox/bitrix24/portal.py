@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import random
 from collections import Counter, deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from leadhouse.sandbox.clock import Clock, instant
+from leadhouse.sandbox.collector import without_collector
 from leadhouse.sandbox.faults import Faults
 from leadhouse.sandbox.throttle import Bucket, Limits, OperatingBudget
 
@@ -26,7 +25,7 @@ from .store import LeadStore, Row, encode
 from .userfields import TYPES, Option, UserField, default_userfields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from .store import Lead
@@ -36,18 +35,6 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _LOG_LENGTH = 100_000
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector: it finds nothing among new leads, yet doubles the time to invent them."""
-    ran = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if ran:
-            gc.enable()
 
 
 class Portal(Office):
@@ -103,7 +90,7 @@ class Portal(Office):
         self._value_ids = itertools.count(9001)
         self._random = random.Random(seed)
         self._tools()
-        with _without_collector():
+        with without_collector():
             self._populate(leads)
 
     def _tools(self) -> None:

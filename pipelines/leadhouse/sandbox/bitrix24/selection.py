@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from . import php
+from leadhouse.sandbox import php
+
 from .fields import MULTIFIELDS, STANDARD, kind
 from .quirks import PLAIN_CLASSIC
 from .store import encode

@@ -14,8 +14,8 @@ from leadhouse.errors import ConfigurationError, RunLockedError, StateError
 from leadhouse.redact import register_secrets
 
 LOCK_S = 120.0
-# Bytes that are on the disk before a refresh token is spent; a pair takes about 400.
-_ROOM = 4096
+# Bytes that are on the disk before a refresh token is spent; a pair takes 400 (Bitrix24) to 3,000 (Kommo).
+_ROOM = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Tokens:
     Attributes:
         access_token: what a request carries.
         refresh_token: what the next pair is asked for with; good for one renewal.
-        client_endpoint: where the portal's methods are called.
-        server_endpoint: names the OAuth server's host.
-        expires_at: when the access token ends, by this machine's clock (unix).
+        expires_at: when another access token is to be asked for, by this machine's clock (unix).
+        client_endpoint: where the portal's methods are called, "" where no answer tells.
+        server_endpoint: names the OAuth server's host, "" where no answer tells.
     """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
-    client_endpoint: str
-    server_endpoint: str
     expires_at: float
+    client_endpoint: str = ""
+    server_endpoint: str = ""
 
     def __post_init__(self) -> None:
         register_secrets((self.access_token, self.refresh_token))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from leadhouse.bitrix24.lead_pages import LeadPages
+from leadhouse.columns import Kind
 from leadhouse.cursor import Cursor
 
 
@@ -15,7 +15,7 @@ class Piece:
     """What one step of reading brought.
 
     Attributes:
-        tables: Arrow tables by name; `leads` first with its child tables, or `lead_stage_history`.
+        tables: Arrow tables by name: roots, each with its child tables behind it, or a stream's.
         cursor: what is remembered when these are in the warehouse.
         leads: leads in it.
         misfits: values kept in schema_drift.
@@ -37,12 +37,11 @@ class Reading(Protocol):
     unavailable: list[str]
 
     @property
-    def pages(self) -> LeadPages:
-        """What is known of the portal's leads."""
-
-    @property
     def upper(self) -> datetime:
         """The portal's clock at the opening (UTC)."""
+
+    def extra_columns(self, root: str) -> list[tuple[str, Kind]]:
+        """Return the columns of a root table beyond the contract, as far as known."""
 
     def closed(self, cursor: Cursor) -> Cursor:
         """Return what is remembered when all pieces are in the warehouse."""

@@ -1,0 +1,241 @@
+"""A portal's rows on their way into dlt: package by package, with the cursor that goes with them."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from hashlib import blake2b
+from itertools import chain
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource
+
+from leadhouse.columns import without_nul
+from leadhouse.crm import Crm, crm
+from leadhouse.cursor import Cursor
+from leadhouse.dlt_tables import ROOT, ChainSource, chain_items, child_hints, declare, resource_hints, root_hints
+from leadhouse.pieces import Piece, Reading
+from leadhouse.state import SLOT
+from leadhouse.unchanged import Unchanged
+
+# Rows of other tables that weigh as much as a lead when a package is filled.
+NARROW = 5
+
+
+class LeadFlow:
+    """A reading on its way into dlt: keeps the cursor in step with what was yielded.
+
+    Args:
+        source: the source.
+        reading: the portal being read.
+        pieces: what it reads, maybe from a thread of its own.
+        unchanged: leave out rows that the warehouse has already, by root table; empty writes all.
+        limit: leads that a package holds at most before it is committed, but always one lot; None: all in one.
+        seconds: of reading after which it ends.
+        nul: the destination's text can hold the character NUL (Postgres' cannot).
+    """
+
+    def __init__(
+        self,
+        source: Crm,
+        reading: Reading,
+        pieces: Iterator[Piece],
+        *,
+        unchanged: Mapping[str, Unchanged] | None = None,
+        limit: int | None = None,
+        seconds: float = math.inf,
+        nul: bool = True,
+    ) -> None:
+        self._without_nul = not nul
+        self._seconds = seconds
+        self.crm = source
+        self.reading = reading
+        self.cursor = reading.cursor
+        self._pieces = pieces
+        self._unchanged = unchanged or {}
+        self._limit = limit
+        self._held: Piece | None = None
+        self._row_tables = frozenset(source.row_tables)
+        self.finished = False
+        self.packaged = False
+        self.leads_read = 0
+        self.rows_written = 0
+        self.misfits = 0
+
+    def package(self) -> Iterator[dict[str, pa.Table]]:
+        """Yield tables until the package is full or the window is read; the cursor follows.
+
+        A row comes once in a package, as dlt's merge wants it: one that comes again begins the next.
+        """
+        self.packaged = False
+        in_package, largest, began = 0, 0, time.monotonic()
+        ids: dict[str, set[int]] = {told.root: set() for told in self.crm.chains}
+        for piece in self._waiting():
+            if self._again(piece, ids):
+                self._held = piece
+                break
+            self.leads_read += piece.leads
+            self.misfits += piece.misfits
+            weight = piece.leads or sum(table.num_rows for table in piece.tables.values()) // NARROW
+            in_package, largest = in_package + weight, max(largest, weight)
+            self.cursor = piece.cursor
+            fresh = self._fresh(piece.tables)
+            if fresh:
+                self.rows_written += sum(
+                    int(table.num_rows) for name, table in fresh.items() if name in self._row_tables
+                )
+                yield fresh
+            full = self._limit is not None and in_package + largest > self._limit
+            if not piece.last and (full or time.monotonic() - began >= self._seconds):
+                break
+        else:
+            self.finished = True
+            self.cursor = self.reading.closed(self.cursor)
+        self.packaged = True
+
+    def _waiting(self) -> Iterator[Piece]:
+        held, self._held = self._held, None
+        return self._pieces if held is None else chain((held,), self._pieces)
+
+    def _again(self, piece: Piece, ids: dict[str, set[int]]) -> bool:
+        """Tell whether a piece has rows that are in the package already; take note of its rows otherwise."""
+        came = {root: set(piece.tables[root].column("id").to_pylist()) for root in ids if root in piece.tables}
+        if any(ids[root] & new for root, new in came.items()):
+            return True
+        for root, new in came.items():
+            ids[root] |= new
+        return False
+
+    def _fresh(self, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        fresh = tables
+        for unchanged in self._unchanged.values():
+            fresh = unchanged.filter(fresh, self.reading.upper)
+        if self._without_nul:
+            fresh, replaced = without_nul(fresh)
+            self.misfits += replaced
+        return fresh
+
+
+def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltResource]:
+    """Return the source's resources; `open_flow` is called once, when dlt begins to extract."""
+    contract = source.contract
+    opened: list[LeadFlow] = []
+
+    def flow() -> tuple[LeadFlow, dict[str, Any]]:
+        slot: dict[str, Any] = dlt.current.source_state().setdefault(SLOT, {})
+        if not opened:
+            opened.append(open_flow(Cursor.from_dict(slot.get("cursor"))))
+        return opened[0], slot
+
+    @dlt.resource(name=ROOT, write_disposition={"disposition": "merge", "strategy": "delete-insert"})
+    def leads() -> Iterator[Any]:
+        now, slot = flow()
+        hints = chain_hints(source)
+        yield from chain_items(_absent(source, now.reading), hints)
+        for made in now.package():
+            yield from chain_items(made, hints)
+        slot["cursor"] = now.cursor.to_dict()
+
+    def dictionary(name: str) -> DltResource:
+        @dlt.resource(**resource_hints(contract[name], replace=name not in source.kept))
+        def rows() -> Iterator[pa.Table]:
+            now, slot = flow()
+            made = now.reading.dictionaries.get(name)
+            if made is not None:
+                seen = slot.setdefault("dictionaries", {})
+                digest = _digest(made)
+                if seen.get(name) != digest:
+                    seen[name] = digest
+                    yield made
+
+        return rows
+
+    return [leads, *(dictionary(name) for name in source.dictionaries)]
+
+
+def _absent(source: Crm, reading: Reading) -> dict[str, pa.Table]:
+    """Return, empty, the tables that the schema does not know in full: dlt makes no table that brings no data."""
+    known = dlt.current.source_schema().tables
+    roots = {told.root for told in source.chains}
+    schemas = {
+        name: source.contract[name].schema(reading.extra_columns(name) if name in roots else ())
+        for name in (*source.row_tables, *source.streams)
+    }
+    return {
+        name: schema.empty_table()
+        for name, schema in schemas.items()
+        if name not in known or not set(schema.names) <= known[name]["columns"].keys()
+    }
+
+
+def chain_hints(source: Crm) -> dict[str, Any]:
+    """Return the hints of every table that the resource `leads` yields."""
+    contract = source.contract
+    hints: dict[str, Any] = {}
+    for told in source.chains:
+        hints[told.root] = root_hints(contract[told.root])
+        hints |= {name: child_hints(contract[name], told) for name in told.children}
+    for name in source.streams:
+        hints[name] = dlt.mark.make_hints(
+            table_name=name,
+            primary_key=contract[name].key,
+            write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        )
+    return hints
+
+
+def _digest(table: pa.Table) -> str:
+    """Return a hash of a dictionary's content; the time of reading is not content."""
+    content = table.drop_columns(["last_seen_at"]) if "last_seen_at" in table.column_names else table
+    return blake2b(repr(content.to_pylist()).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@cache
+def _source(name: str) -> Callable[..., ChainSource]:
+    def flowing(flow: Any, run_row: Any, cursor: Any) -> list[DltResource]:
+        source = crm(name)
+        runs = _sync_runs(source, flow, run_row, cursor)
+        return [*(resources(source, lambda _: flow) if flow is not None else []), runs]
+
+    made: Callable[..., ChainSource] = dlt.source(flowing, name=name, section=name, _impl_cls=ChainSource)
+    return made
+
+
+def flowing(
+    source: Crm,
+    flow: LeadFlow | None,
+    run_row: Callable[[], dict[str, Any] | None],
+    cursor: Cursor | None = None,
+) -> ChainSource:
+    """Return the dlt source that draws one package from `flow`, and the run's row when `run_row` gives it.
+
+    Args:
+        source: the source.
+        flow: None for a package with nothing but the row.
+        run_row: asked when the package's leads are through; the row of `sync_runs`, or None while there is none.
+        cursor: to be remembered with the row, where there is no flow to tell it.
+    """
+    made = _source(source.name)(flow, run_row, cursor)
+    if flow is not None:
+        declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
+    return made
+
+
+def _sync_runs(
+    source: Crm, flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None], cursor: Cursor | None
+) -> DltResource:
+    table = source.contract["sync_runs"]
+
+    @dlt.resource(**resource_hints(table, replace=False))
+    def rows() -> Iterator[pa.Table | None]:
+        while flow is not None and not flow.packaged:
+            yield None  # dlt takes from the other resources first
+        if cursor is not None:
+            dlt.current.source_state().setdefault(SLOT, {})["cursor"] = cursor.to_dict()
+        row = run_row()
+        if row is not None:
+            yield pa.Table.from_pylist([row], schema=table.schema())
+
+    return rows

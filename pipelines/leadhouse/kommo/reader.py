@@ -1,0 +1,269 @@
+"""Reads a window of an account: leads, contacts and companies, each by a walk over modification time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from leadhouse.columns import Kind
+from leadhouse.crm import WindowOptions
+from leadhouse.cursor import Cursor, Window, close_window, open_window
+from leadhouse.errors import OperatorError
+from leadhouse.kommo.account import Account, clock, zone_of
+from leadhouse.kommo.client import KommoClient, Reply
+from leadhouse.kommo.entity import COMPANIES, CONTACTS, ENTITIES, LEADS, Entity
+from leadhouse.kommo.events import moved
+from leadhouse.kommo.pages import Pages
+from leadhouse.kommo.walk import Walk
+from leadhouse.pieces import Piece
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = structlog.get_logger("leadhouse.kommo")
+
+LOT_ROWS = 2_500
+# Companies and dictionaries take a dozen requests. They are read when leads or contacts changed, and this often.
+DICTIONARIES_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an account is read.
+
+    Attributes:
+        overlap: how far before the cursor a window begins.
+        region: default region of phone numbers.
+    """
+
+    overlap: timedelta
+    region: str | None
+
+
+class WindowReader:
+    """Reads one window.
+
+    Args:
+        client: the account.
+        cursor: what is remembered.
+        options: which window.
+        manner: how to read.
+
+    Attributes:
+        cursor: what is remembered, with the window once it is open.
+        resumed: an earlier run had opened the window.
+        dictionaries: dictionary tables by name.
+        unavailable: tables that the account does not give.
+    """
+
+    upper: datetime
+
+    def __init__(self, client: KommoClient, cursor: Cursor, options: WindowOptions, manner: Manner) -> None:
+        self._client = client
+        self._options = options
+        self._manner = manner
+        self.cursor = cursor
+        self.resumed = self._stored_window() is not None
+        self.dictionaries: dict[str, pa.Table] = {}
+        self.unavailable: list[str] = []
+        self._pages: dict[str, Pages] = {}
+        self._walks: dict[str, Walk] = {}
+        self._reads_all = False
+        self._suspects: set[int] = set()
+
+    @property
+    def backfill(self) -> bool:
+        """True when a span is read again and the cursor stays."""
+        return self._options.backfill is not None
+
+    @property
+    def rewrites(self) -> bool:
+        """True when every row is written, also those that did not change."""
+        return not self.backfill and self.cursor.window is not None and self.cursor.window.full
+
+    def open(self) -> None:
+        """Ask for the account where it is not known yet, and for the first pages.
+
+        Raises:
+            LeadhouseError: the account refused, or the cursor lies in its future.
+        """
+        account = Account(self._client)
+        whole = self.resumed or self.backfill or not self.cursor.zone or self._options.full
+        if whole:
+            self.upper = account.open()
+            self.cursor = replace(self.cursor, zone=account.zone)
+        window = self._stored_window()
+        positions = self._positions(window)
+        news = False
+        for entity in (LEADS, CONTACTS):
+            if entity.path in positions:
+                reply, brings = self._begin(entity, positions[entity.path])
+                news = news or brings
+                if not whole and entity is LEADS:
+                    self.upper = clock(reply, self._client.portal)
+        self._reads_all = window is None and not self.backfill and (whole or news or self._is_due())
+        if self._reads_all or self.resumed:
+            if not whole:
+                account.open()
+                self.cursor = replace(self.cursor, zone=account.zone)
+            self.dictionaries = account.tables(self.upper)
+            self.unavailable = account.unavailable
+            self._suspects = self._moved()
+        self._open_window(positions)
+
+    def extra_columns(self, root: str) -> list[tuple[str, Kind]]:
+        """Return the columns of a root table beyond the contract, as far as known."""
+        return self._pages_of(ENTITIES[root]).extra_columns()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield leads, then contacts, then companies; ends when all are proven read.
+
+        Raises:
+            LeadhouseError: the account refused or cannot be read.
+        """
+        window = self._stored_window()
+        if window is None:
+            raise ValueError("the window is not open")
+        if not window.leads_done:
+            for rows, position, done in self._lots(LEADS, window.after):
+                window = window.advance(position)
+                if done:
+                    window = window.finish_leads()
+                yield self._piece(LEADS, rows, window)
+        for entity in (CONTACTS, COMPANIES):
+            if entity.path not in window.streams:
+                continue
+            for rows, position, done in self._lots(entity, window.streams[entity.path]):
+                window = window.advance_stream(entity.path, None if done else position)
+                yield self._piece(entity, rows, window)
+
+    def suspects(self) -> set[int]:
+        """Return leads that events say were deleted, restored or merged since dictionaries were read last."""
+        return self._suspects
+
+    def _moved(self) -> set[int]:
+        last = self.cursor.dictionaries_at
+        if last is None:
+            return set()
+        try:
+            return moved(self._client, LEADS, last - self._manner.overlap)
+        except OperatorError as error:
+            log.info("the account's events cannot be read; reconcile finds deleted leads", why=str(error))
+            return set()
+
+    def closed(self, cursor: Cursor) -> Cursor:
+        """Return what is remembered when all pieces are in the warehouse."""
+        if self.backfill or cursor.window is None:
+            return replace(cursor, backfill=None, backfill_window=None)
+        read_at = cursor.window.upper if self._reads_all or self.resumed else cursor.dictionaries_at
+        # Positions are seconds here: they tell nothing of ids.
+        return replace(close_window(cursor), dictionaries_at=read_at, listed_through=cursor.listed_through)
+
+    def close(self) -> None:
+        """Free what reading took."""
+        for pages in self._pages.values():
+            pages.close()
+
+    def _pages_of(self, entity: Entity) -> Pages:
+        if entity.path not in self._pages:
+            self._pages[entity.path] = Pages(
+                entity,
+                self._client.portal,
+                zone=zone_of(self.cursor.zone) or UTC,
+                region=self._manner.region,
+                stored=self._options.stored.get(entity.chain.root, {}),
+            )
+        return self._pages[entity.path]
+
+    def _begin(self, entity: Entity, position: int) -> tuple[Reply, bool]:
+        return self._walk(entity, position).begin(partial(self._options.held, entity.chain.root))
+
+    def _walk(self, entity: Entity, position: int) -> Walk:
+        backfill = self._options.backfill
+        until = int(backfill.until.timestamp()) if backfill and backfill.until else None
+        if entity.path not in self._walks:
+            self._walks[entity.path] = Walk(self._client, lambda: self._pages_of(entity), position, until)
+        return self._walks[entity.path]
+
+    def _stored_window(self) -> Window | None:
+        """The window to go on with, None while there is none."""
+        if self._options.backfill is not None:
+            return self.cursor.backfill_window if self.cursor.backfill == self._options.backfill else None
+        window = self.cursor.window
+        return window if window is None or window.full or not self._options.full else None
+
+    def _positions(self, window: Window | None) -> dict[str, int]:
+        """Return the seconds to read from."""
+        if window is not None:
+            leads = {} if window.leads_done else {LEADS.path: window.after}
+            return leads | dict(window.streams)
+        lower, changes = self._lower(), 0
+        seconds = int(lower.timestamp()) if lower is not None else 0
+        if self.cursor.dictionaries_at is not None and lower is not None and not self.backfill:
+            changes = int((self.cursor.dictionaries_at - self._manner.overlap).timestamp())
+        return {LEADS.path: seconds, CONTACTS.path: seconds, COMPANIES.path: changes}
+
+    def _lower(self) -> datetime | None:
+        """The time to read from, None reads all."""
+        if self._options.backfill is not None:
+            return self._options.backfill.since
+        if self._options.full or self.cursor.cursor is None:
+            return None
+        return self.cursor.cursor - self._manner.overlap
+
+    def _is_due(self) -> bool:
+        last = self.cursor.dictionaries_at
+        return last is None or self.upper - last >= DICTIONARIES_EVERY
+
+    def _open_window(self, positions: Mapping[str, int]) -> None:
+        backfill = self._options.backfill
+        streams = [CONTACTS.path, *([COMPANIES.path] if self._reads_all else [])]
+        if backfill is None:
+            full = self._options.full
+            opened = self._stored_window() is None
+            self.cursor = open_window(self.cursor, self.upper, self._manner.overlap, streams=streams, full=full)
+            if opened and self.cursor.window is not None:
+                self.cursor = replace(self.cursor, window=self._from(self.cursor.window, positions))
+        elif self._stored_window() is None:
+            window = Window(backfill.since, self.upper, streams={CONTACTS.path: 0})
+            self.cursor = replace(self.cursor, backfill=backfill, backfill_window=self._from(window, positions))
+
+    def _from(self, window: Window, positions: Mapping[str, int]) -> Window:
+        streams = {name: positions[name] for name in window.streams}
+        return replace(window, ranges=((positions[LEADS.path], None),), streams=streams)
+
+    def _lots(self, entity: Entity, position: int) -> Iterator[tuple[list[Any], int, bool]]:
+        """Yield rows, ids ascending and each once, with the second read up to; the last lot is marked."""
+        walk = self._walk(entity, position)
+        upper = int(self._window.upper.timestamp())
+        rows: dict[int, Any] = {}
+        pages = self._pages_of(entity)
+        for step in walk.steps(upper):
+            for row in step.rows:
+                rows[pages.id_of(row)] = row
+            if len(rows) >= LOT_ROWS:
+                yield _ascending(rows), step.position, False
+                rows = {}
+        yield _ascending(rows), walk.position, True
+
+    @property
+    def _window(self) -> Window:
+        window = self._stored_window()
+        assert window is not None  # noqa: S101 - pieces are read from an open window
+        return window
+
+    def _piece(self, entity: Entity, rows: list[Any], window: Window) -> Piece:
+        at = {"backfill_window": window} if self.backfill else {"window": window}
+        cursor = replace(self.cursor, **at)  # type: ignore[arg-type]  # one of two fields of the same type
+        if not rows:
+            return Piece({}, cursor, last=window.done)
+        tables, misfits = self._pages_of(entity).decode(rows)
+        leads = len(rows) if entity is LEADS else 0
+        return Piece(tables, cursor, leads, misfits, last=window.done)
+
+
+def _ascending(rows: Mapping[int, Any]) -> list[Any]:
+    return [rows[number] for number in sorted(rows)]

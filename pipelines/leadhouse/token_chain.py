@@ -1,0 +1,80 @@
+"""The tokens of an OAuth application: each renewal spends one refresh token and brings the next.
+
+Whoever renews holds the token file's lock and looks into the file first, so no refresh token is spent twice, and a new
+pair is on the disk before it is used. The configured refresh token only begins the chain: the file that goes with it
+bears its hash, so another one, set after the chain broke, begins another file.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+
+from leadhouse.errors import PortalBusyError, TransientError
+from leadhouse.pace import Pause
+from leadhouse.retry import backoff
+from leadhouse.settings import data_dir
+from leadhouse.token_file import TokenFile, Tokens
+
+ATTEMPTS = 5
+_LIMIT_S = 10.0
+
+
+class TokenChain:
+    """The pairs of tokens that follow from one authorisation.
+
+    Args:
+        client_id: the application.
+        refresh_token: what its authorisation gave.
+        ask: asks the OAuth server for the next pair, given a refresh token and the pair that it is of, if any.
+        pause: where waiting happens.
+    """
+
+    def __init__(
+        self, client_id: str, refresh_token: str, ask: Callable[[str, Tokens | None], Tokens], pause: Pause
+    ) -> None:
+        seed = blake2b(f"{client_id} {refresh_token}".encode(), digest_size=8).hexdigest()
+        self._first = refresh_token
+        self._ask = ask
+        self._pause = pause
+        self._file = TokenFile(data_dir() / "tokens" / f"{seed}.json")
+
+    def stored(self) -> Tokens | None:
+        """Return the pair in force, None before the first renewal.
+
+        Raises:
+            StateError: the token file is damaged.
+        """
+        return self._file.read()
+
+    def renewed(self, refused: str | None) -> Tokens:
+        """Return the pair that another process has got meanwhile, else ask for a new one and store it.
+
+        Args:
+            refused: the access token that the portal refused, None where there was none.
+
+        Raises:
+            TransientError: the OAuth server does not answer, or another process renews all the time.
+            OperatorError: it refuses; a person must act.
+        """
+        with self._file.lock():
+            tokens = self._file.read()
+            if tokens is None or tokens.access_token == refused or tokens.expires_at <= time.time():
+                tokens = self._file.replace(partial(self._asked, tokens))
+        return tokens
+
+    def _asked(self, old: Tokens | None) -> Tokens:
+        """Ask until there is an answer; where one was lost, the same refresh token is all there is to ask with."""
+        refresh_token = old.refresh_token if old else self._first
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._ask(refresh_token, old)
+            except TransientError as error:
+                problem = error
+            if attempt == ATTEMPTS or self._pause.cancelled:
+                break
+            if isinstance(problem, PortalBusyError):
+                self._pause.for_limit(problem.retry_after or _LIMIT_S)
+            else:
+                self._pause.for_retry(backoff(attempt))
+        raise problem
