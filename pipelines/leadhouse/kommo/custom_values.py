@@ -5,6 +5,7 @@ each `{value, enum_id, enum_code}`; `chained_list` has other members and no valu
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -16,6 +17,17 @@ from leadhouse.phone import e164
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELD = frozenset({"field_id", "field_name", "field_code", "field_type", "values", "is_computed"})
 _ITEM = frozenset({"value", "enum_id", "enum_code", "enum"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A custom field as values name it: where its values go, and how they are shown."""
+
+    table: str
+    code: str | None
+    name: str | None
+    kind: str | None
+    show: Callable[[Any], str]
 
 
 class CustomValues:
@@ -37,6 +49,7 @@ class CustomValues:
             "birthday": self._day,
             "date_time": lambda value: _instant(value).isoformat(),
         }
+        self._fields: dict[tuple[Any, ...], _Field] = {}
 
     def add(self, number: int, place: int, told: Any, children: Mapping[str, Rows], drift: Drift) -> None:
         """Add the values of one row.
@@ -58,49 +71,65 @@ class CustomValues:
             if type(field_id) is not int:
                 drift.add("custom_fields_values", place, field)
                 continue
-            name = f"custom_fields_values.{field_id}"
-            for key in field.keys() - _FIELD:
-                if not is_empty(field[key]):
-                    drift.add(f"{name}.{key}", place, field[key])
+            if not field.keys() <= _FIELD:
+                _keep(drift, place, f"custom_fields_values.{field_id}", field, _FIELD)
             values = field.get("values")
-            for item in values if isinstance(values, list) else [] if is_empty(values) else [values]:
+            if values:
+                known = self._known(field_id, field)
                 position = positions.get(field_id, 0)
-                positions[field_id] = position + 1
-                children[self._table(field)].cells.append(self._cells((number, field_id), position, field, item))
-                if isinstance(item, dict) and "value" in item and any(item[key] for key in item.keys() - _ITEM):
-                    drift.add(name, place, item)
+                for item in values if isinstance(values, list) else [values]:
+                    if isinstance(item, dict) and "value" in item and not item.keys() <= _ITEM:
+                        _keep(drift, place, f"custom_fields_values.{field_id}", item, _ITEM)
+                    children[known.table].cells.append(self._cells((number, field_id), position, known, item))
+                    position += 1
+                positions[field_id] = position
 
-    def _table(self, field: Mapping[str, Any]) -> str:
-        return self._tables.get(str(field.get("field_code")), self._rest)
+    def _known(self, field_id: int, field: Mapping[str, Any]) -> _Field:
+        key = (field_id, *(str(field.get(name)) for name in ("field_code", "field_name", "field_type")))
+        known = self._fields.get(key)
+        if known is None:
+            code, name, kind = (_text(field.get(name)) for name in ("field_code", "field_name", "field_type"))
+            known = _Field(
+                self._tables.get(code or "", self._rest), code, name, kind, self._shown.get(kind or "", as_text)
+            )
+            self._fields[key] = known
+        return known
 
-    def _cells(self, key: tuple[int, int], position: int, field: Mapping[str, Any], item: Any) -> tuple[Any, ...]:
+    def _cells(self, key: tuple[int, int], position: int, field: _Field, item: Any) -> tuple[Any, ...]:
         """Return the row of a value, in the order of its table's columns."""
         about = item if isinstance(item, dict) and "value" in item else {"value": item}
-        code, kind = _text(field.get("field_code")), _text(field.get("field_type"))
-        value = self._value(about["value"], kind)
-        enum_id = about["enum_id"] if type(about.get("enum_id")) is int else None
-        enum_code = _text(about.get("enum_code", about.get("enum")))
-        if code not in self._tables:
-            return (*key, code, _text(field.get("field_name")), kind, position, value, enum_id, enum_code)
-        phone = (e164(value, self._region) if value else None,) if code == "PHONE" else ()
+        value = _shown(field.show, about["value"])
+        enum_id, enum_code = about.get("enum_id"), about.get("enum_code", about.get("enum"))
+        enum_id = enum_id if type(enum_id) is int else None
+        enum_code = _text(enum_code) if enum_code is not None else None
+        if field.table == self._rest:
+            return (*key, field.code, field.name, field.kind, position, value, enum_id, enum_code)
+        phone = (e164(value, self._region) if value else None,) if field.code == "PHONE" else ()
         return (*key, position, value, enum_code, enum_id, *phone)
-
-    def _value(self, value: Any, kind: str | None) -> str | None:
-        if is_empty(value) and value is not False:
-            return None
-        shown = self._shown.get(kind or "")
-        if shown is not None:
-            try:
-                return shown(value)
-            except (ValueError, TypeError, OverflowError, ArithmeticError):
-                return as_text(value)
-        return as_text(value)
 
     def _day(self, value: Any) -> str:
         text = str(value).strip()
         if len(text) == len("2000-01-31") and text[4:5] == "-":
             return date.fromisoformat(text).isoformat()
         return _instant(value).astimezone(self._zone).date().isoformat()
+
+
+def _keep(drift: Drift, place: int, name: str, told: Mapping[str, Any], known: frozenset[str]) -> None:
+    """Keep members that no column is for."""
+    for key in sorted(told.keys() - known):
+        if not is_empty(told[key]):
+            drift.add(f"{name}.{key}", place, told[key])
+
+
+def _shown(show: Callable[[Any], str], value: Any) -> str | None:
+    if value is False:
+        return "false"
+    if is_empty(value):
+        return None
+    try:
+        return show(value)
+    except (ValueError, TypeError, OverflowError, ArithmeticError):
+        return as_text(value)
 
 
 def _instant(value: Any) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -131,7 +132,7 @@ class Account(Cards):
 
     def iso(self, second: int) -> str:
         """Render Unix seconds in the account's offset."""
-        return self.clock.now().fromtimestamp(second, self.zone).isoformat()
+        return datetime.fromtimestamp(second, self.zone).isoformat()
 
     # Life on the account
 
@@ -167,7 +168,7 @@ class Account(Cards):
                 id_ = self._next_id("leads")
                 lead = inventor.lead(id_, now, now, linked, None)
                 self._save("leads", lead)
-                self.log_of_events.record("lead_added", "lead", id_, at=now, by=lead["created_by"])
+                self.log_of_events.record("lead_added", "lead", id_, at=self.clock.second(), by=lead["created_by"])
                 ids.append(id_)
             return ids
 

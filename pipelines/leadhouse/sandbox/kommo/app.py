@@ -12,7 +12,7 @@ from leadhouse.sandbox.http import JSON, Reply, header, html, moved, origin, rea
 
 from . import oauth
 from .control import Control
-from .problems import Problem, unauthorized
+from .problems import Problem, forbidden, unauthorized
 from .request import Request
 from .routes import LISTS, routed
 from .store import encode
@@ -77,7 +77,12 @@ class AccountApp:
         account.busy_seconds += time.perf_counter() - began
         return reply
 
+    def _blocked(self, scope: Scope) -> bool:
+        return self._account.switches.blocked_403 or _address(scope) in self._account.gate.blocked
+
     def _tokens(self, scope: Scope, request: Request) -> Reply:
+        if self._blocked(scope):
+            return html(*_BARE["bare_403"])
         if request.verb != "POST":
             return _refused(Problem(405, f"Method {request.verb} is not allowed"))
         status, body = self._account.oauth.answer(header(scope, b"content-type"), request.body)
@@ -105,10 +110,9 @@ class AccountApp:
 
     def _admission(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> Reply | None:
         account = self._account
-        address = str((scope.get("client") or ("",))[0])
-        if account.switches.blocked_403 or address in account.gate.blocked:
-            return html(403, b"403 Forbidden")
-        if account.limits is None or account.gate.admits(address, account.limits):
+        if self._blocked(scope):
+            return html(*_BARE["bare_403"])
+        if account.limits is None or account.gate.admits(_address(scope), account.limits):
             return None
         return self._rate_limited(account.limits.retry_after, headers)
 
@@ -140,9 +144,15 @@ class AccountApp:
             return Reply(500, encode(body), PROBLEM)
         if fault.kind in _BARE:
             return html(*_BARE[fault.kind])
+        if fault.kind == "forbidden":
+            return _refused(forbidden())
         if fault.kind == "redirect":
             return moved(fault, scope, request.path.lstrip("/"))
         return None
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
 def _refused(problem: Problem) -> Reply:

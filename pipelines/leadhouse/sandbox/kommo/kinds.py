@@ -15,6 +15,7 @@ KINDS: Mapping[str, Stage] = {
     "error_504": "request",
     "html_502": "request",
     "bare_403": "request",
+    "forbidden": "request",
     "redirect": "request",
     "stall": "request",
     "html_200": "body",
