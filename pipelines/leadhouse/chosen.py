@@ -116,7 +116,7 @@ def _refresh(session: Session, ids: Sequence[int], fates: dict[int, Fate]) -> No
 
         refresh = leads.refresh(rows(), cursor, set(ids) - held.keys())
         unchanged = Unchanged(chain, inventory.versions, EVERY_ID if inventory.exists else None, older_too=True)
-        session.load_all(refresh, refresh.pieces(), {chain.root: unchanged}, final=False)
+        session.load_all(refresh, refresh.pieces(), {chain.root: unchanged})
         fates.update(dict.fromkeys(refresh.read, Fate.REFRESHED))
         fates.update((number, Fate.DELETED if number in held else Fate.UNKNOWN) for number in gone)
         fates.update((number, Fate.OUT_OF_SIGHT if number in held else Fate.DENIED) for number in unseen)

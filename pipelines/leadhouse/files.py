@@ -14,11 +14,20 @@ def reviewed(name: str) -> Traversable:
     Raises:
         FileNotFoundError: the installation lacks the file.
     """
-    root: Traversable = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
-    found = root.joinpath(*name.split("/"))
+    found = _root().joinpath(*name.split("/"))
     if not found.is_file():
         raise FileNotFoundError(f"{name} is missing from this installation of leadhouse; reinstall it")
     return found
+
+
+def reviewed_files(folder: str) -> list[Traversable]:
+    """Return the reviewed files of a folder by name, for example `reviewed_files("schemas/views/crm")`."""
+    files_there = _root().joinpath(*folder.split("/")).iterdir()
+    return sorted((file for file in files_there if file.is_file()), key=lambda file: file.name)
+
+
+def _root() -> Traversable:
+    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 
 def in_checkout() -> bool:

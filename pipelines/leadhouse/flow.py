@@ -13,7 +13,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from leadhouse.columns import without_nul
-from leadhouse.crm import Crm, crm
+from leadhouse.crm import Crm
 from leadhouse.cursor import Cursor
 from leadhouse.dlt_tables import ROOT, ChainSource, chain_items, child_hints, declare, resource_hints, root_hints
 from leadhouse.pieces import Piece, Reading
@@ -59,7 +59,6 @@ class LeadFlow:
         self._held: Piece | None = None
         self._row_tables = frozenset(source.row_tables)
         self.finished = False
-        self.packaged = False
         self.leads_read = 0
         self.rows_written = 0
         self.misfits = 0
@@ -69,7 +68,6 @@ class LeadFlow:
 
         A row comes once in a package, as dlt's merge wants it: one that comes again begins the next.
         """
-        self.packaged = False
         in_package, largest, began = 0, 0, time.monotonic()
         ids: dict[str, set[int]] = {told.root: set() for told in self.crm.chains}
         for piece in self._waiting():
@@ -93,7 +91,6 @@ class LeadFlow:
         else:
             self.finished = True
             self.cursor = self.reading.closed(self.cursor)
-        self.packaged = True
 
     def _waiting(self) -> Iterator[Piece]:
         held, self._held = self._held, None
@@ -194,48 +191,29 @@ def _digest(table: pa.Table) -> str:
 
 @cache
 def _source(name: str) -> Callable[..., ChainSource]:
-    def flowing(flow: Any, run_row: Any, cursor: Any) -> list[DltResource]:
-        source = crm(name)
-        runs = _sync_runs(source, flow, run_row, cursor)
-        return [*(resources(source, lambda _: flow) if flow is not None else []), runs]
-
-    made: Callable[..., ChainSource] = dlt.source(flowing, name=name, section=name, _impl_cls=ChainSource)
+    made: Callable[..., ChainSource] = dlt.source(_resources, name=name, section=name, _impl_cls=ChainSource)
     return made
 
 
-def flowing(
-    source: Crm,
-    flow: LeadFlow | None,
-    run_row: Callable[[], dict[str, Any] | None],
-    cursor: Cursor | None = None,
-) -> ChainSource:
-    """Return the dlt source that draws one package from `flow`, and the run's row when `run_row` gives it.
+def _resources(of: list[DltResource]) -> list[DltResource]:
+    return of
 
-    Args:
-        source: the source.
-        flow: None for a package with nothing but the row.
-        run_row: asked when the package's leads are through; the row of `sync_runs`, or None while there is none.
-        cursor: to be remembered with the row, where there is no flow to tell it.
-    """
-    made = _source(source.name)(flow, run_row, cursor)
-    if flow is not None:
-        declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
+
+def flowing(source: Crm, flow: LeadFlow) -> ChainSource:
+    """Return the dlt source that draws one package from `flow`."""
+    made = _source(source.name)(resources(source, lambda _: flow))
+    declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
     return made
 
 
-def _sync_runs(
-    source: Crm, flow: LeadFlow | None, run_row: Callable[[], dict[str, Any] | None], cursor: Cursor | None
-) -> DltResource:
+def recording(source: Crm, row: dict[str, Any], cursor: Cursor | None) -> ChainSource:
+    """Return the dlt source of a run's row of `sync_runs`, and of the cursor that goes with it, if there is one."""
     table = source.contract["sync_runs"]
 
     @dlt.resource(**resource_hints(table, replace=False))
-    def rows() -> Iterator[pa.Table | None]:
-        while flow is not None and not flow.packaged:
-            yield None  # dlt takes from the other resources first
+    def rows() -> Iterator[pa.Table]:
         if cursor is not None:
             dlt.current.source_state().setdefault(SLOT, {})["cursor"] = cursor.to_dict()
-        row = run_row()
-        if row is not None:
-            yield pa.Table.from_pylist([row], schema=table.schema())
+        yield pa.Table.from_pylist([row], schema=table.schema())
 
-    return rows
+    return _source(source.name)([rows])

@@ -131,19 +131,16 @@ def compare(session: Session, extent: Extent) -> None:
     """
     cursor, summary = session.cursor, session.summary
     summary.cursor_from, summary.cursor_to = summary.cursor_from or cursor.reached, cursor.reached
-    *first, last = session.crm.chains
-    for chain in first:
-        _compare(session, chain, extent, final=False)
-    _compare(session, last, extent, final=True)
+    for chain in session.crm.chains:
+        _compare(session, chain, extent)
 
 
-def look_into(session: Session, suspects: Collection[int], *, final: bool) -> None:
+def look_into(session: Session, suspects: Collection[int]) -> None:
     """Ask for leads that the portal says were deleted or restored: mark those that are gone, load the others.
 
     Args:
         session: the run.
         suspects: ids of leads.
-        final: nothing follows in this run.
     """
     if not suspects:
         return
@@ -155,15 +152,15 @@ def look_into(session: Session, suspects: Collection[int], *, final: bool) -> No
         living = [number for number, marked in marks.items() if marked == (None, None)]
         found = _mark(session, entities, inventory, living, [])
         again = set(suspects) - set(living) | set(found.present)
-        _load(session, chain, (entities, inventory), again, session.cursor, final=final)
+        _load(session, chain, (entities, inventory), again, session.cursor)
         session.summary.leads_deleted += found.gone
         session.summary.leads_out_of_sight += found.unseen
     finally:
         entities.close()
 
 
-def _compare(session: Session, chain: "Chain", extent: Extent, *, final: bool) -> None:
-    """Compare one chain; `final` when it is the last."""
+def _compare(session: Session, chain: "Chain", extent: Extent) -> None:
+    """Compare one chain."""
     cursor, summary, of_leads = session.cursor, session.summary, chain is session.crm.leads
     session.progress.step(f"comparing ids of {chain.root}", summary.leads_read)
     entities, inventory = session.entities(chain), session.inventory(chain)
@@ -181,7 +178,9 @@ def _compare(session: Session, chain: "Chain", extent: Extent, *, final: bool) -
             listed = max(cursor.listed_through, found.listed_through)
             cursor = replace(cursor, listed_through=listed, reconciled_at=datetime.now(UTC))
             summary.reconciled = found.by
-        read = _load(session, chain, (entities, inventory), again, cursor, newcomers=found.unknown, final=final)
+        if not of_leads and not again:
+            return
+        read = _load(session, chain, (entities, inventory), again, cursor, newcomers=found.unknown)
         if of_leads:
             summary.leads_deleted += marks.gone
             summary.leads_out_of_sight += marks.unseen
@@ -198,7 +197,6 @@ def _load(
     cursor: Cursor,
     *,
     newcomers: Collection[int] = (),
-    final: bool,
 ) -> set[int]:
     """Read rows again, load those that differ from the warehouse's; return the ids that came."""
     from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
@@ -206,7 +204,7 @@ def _load(
     entities, inventory = both
     refresh = entities.refresh(entities.some(sorted(ids)), cursor, newcomers)
     unchanged = Unchanged(chain, inventory.versions, EVERY_ID, older_too=True)
-    session.load_all(refresh, refresh.pieces(), {chain.root: unchanged}, final=final)
+    session.load_all(refresh, refresh.pieces(), {chain.root: unchanged})
     return set(refresh.read)
 
 

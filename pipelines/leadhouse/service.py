@@ -65,7 +65,7 @@ def sync(
 
     def work(session: Session) -> None:
         also = reconcile or (every is not None and is_due(session, every))
-        read_windows(session, backfill=backfill, full=full, final=not also)
+        read_windows(session, backfill=backfill, full=full)
         if also:
             compare(session, extent)
 
@@ -82,26 +82,25 @@ def sync(
     )
 
 
-def read_windows(session: Session, *, backfill: Backfill | None = None, full: bool = False, final: bool = True) -> None:
+def read_windows(session: Session, *, backfill: Backfill | None = None, full: bool = False) -> None:
     """Read the window; one that an earlier run left open is finished first, then a new one is read.
 
     Args:
         session: the run.
         backfill: read this span instead.
         full: read everything again into place.
-        final: nothing follows in this run.
     """
     cursor = session.cursor
     session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
     while True:
-        resumed = _window(session, cursor, backfill, full=full, final=final)
+        resumed = _window(session, cursor, backfill, full=full)
         cursor = session.cursor
         session.summary.cursor_to = cursor.cursor
         if not resumed or full or backfill is not None:
             return
 
 
-def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full: bool, final: bool) -> bool:
+def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full: bool) -> bool:
     """Read one window to its end in packages; return whether an earlier run had opened it."""
     from leadhouse.crm import WindowOptions  # noqa: PLC0415 - arrow's weight is loaded late
     from leadhouse.readahead import ReadAhead  # noqa: PLC0415
@@ -125,9 +124,9 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         unchanged[chain.root] = Unchanged(chain, inventory.versions, newest)
     ahead = ReadAhead(reader.pieces, depth=LOTS_AHEAD, cancel=portal.pause.cancel)
     try:
-        session.load_all(reader, iter(ahead), unchanged, final=final and not reader.resumed and not reader.suspects())
+        session.load_all(reader, iter(ahead), unchanged)
     finally:
         ahead.close()
         reader.close()
-    look_into(session, reader.suspects(), final=final and not reader.resumed)
+    look_into(session, reader.suspects())
     return reader.resumed

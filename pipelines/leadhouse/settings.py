@@ -27,6 +27,8 @@ _ENVIRONMENT = {
     "RUNTIME__LOG_LEVEL": "WARNING",
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,50}")
+# The dataset of the views over all CRMs.
+VIEWS = "crm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +199,16 @@ def dataset_name(source: str, portal: str | None, dataset: str | None) -> str:
         ConfigurationError: a name that a schema of a database cannot have.
     """
     name = dataset or portal or source
-    if not _NAME.fullmatch(name) or name.endswith("_") or "__" in name:
+    if not is_dataset_name(name):
         raise ConfigurationError(
             f"{name!r} cannot name a dataset; use letters, digits and single underscores, a letter first"
         )
     return name.lower()
+
+
+def is_dataset_name(name: str) -> bool:
+    """Tell whether a schema of any database can have this name."""
+    return _NAME.fullmatch(name) is not None and not name.endswith("_") and "__" not in name
 
 
 def known_source(source: str) -> str:

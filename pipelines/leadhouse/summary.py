@@ -75,7 +75,7 @@ class SyncSummary:
 
     def row(self) -> dict[str, Any]:
         """Return the row of `sync_runs`."""
-        return {name: getattr(self, name) for name in _ROW}
+        return {**{name: getattr(self, name) for name in _ROW}, "portal": self.portal or None}
 
 
 _ROW = (

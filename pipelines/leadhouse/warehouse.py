@@ -177,6 +177,11 @@ class Warehouse:
         self.columns = 0
 
     @property
+    def connection(self) -> Any:
+        """The connection that `held` (DuckDB) or `one_run` (Postgres) has open; None outside of it."""
+        return self._guard or self._lock
+
+    @property
     def missing(self) -> bool:
         """True when the destination is a DuckDB file that is not there."""
         return self.target.kind == "duckdb" and not Path(self.target.url).exists()

@@ -1,0 +1,236 @@
+"""Views over all CRMs in a warehouse: one query covers a company that runs two, or moves from one to the other.
+
+`schemas/views/crm/{view}.{source}.sql` says how a source's tables give a view's columns; a view is the union of
+that over every dataset that leadhouse fills. Views are made where they lack, and replaced when datasets or SQL changed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import structlog
+
+from leadhouse.columns import Kind
+from leadhouse.errors import ConfigurationError
+from leadhouse.files import reviewed_files
+from leadhouse.pipeline import pipeline_name
+from leadhouse.redact import redact
+from leadhouse.settings import VIEWS, is_dataset_name
+from leadhouse.tables import tables
+from leadhouse.warehouse import Warehouse
+
+log = structlog.get_logger("leadhouse.views")
+
+_FOLDER = f"schemas/views/{VIEWS}"
+# What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.
+_MARKS = ("leads", "sync_runs", "_dlt_pipeline_state")
+_SQL: dict[Kind, str] = {
+    Kind.BIGINT: "BIGINT",
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DECIMAL: "DECIMAL(18, 2)",
+    Kind.DOUBLE: "DOUBLE PRECISION",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+}
+# Schema, name, whether it is a view, comment: of what may mark a dataset, and of all in the views' own.
+_CATALOG = {
+    "duckdb": f"""
+        SELECT schema_name, table_name, false, comment FROM duckdb_tables()
+        WHERE database_name = current_database() AND (table_name IN {_MARKS} OR schema_name = '{VIEWS}')
+        UNION ALL
+        SELECT schema_name, view_name, true, comment FROM duckdb_views()
+        WHERE database_name = current_database() AND schema_name = '{VIEWS}'""",  # noqa: S608 - our own names
+    "postgres": f"""
+        SELECT space.nspname, told.relname, told.relkind = 'v', obj_description(told.oid, 'pg_class')
+        FROM pg_class AS told JOIN pg_namespace AS space ON space.oid = told.relnamespace
+        WHERE space.nspname = '{VIEWS}' OR (told.relname IN {_MARKS} AND told.relkind = 'r'
+            AND has_schema_privilege(space.oid, 'USAGE') AND has_table_privilege(told.oid, 'SELECT'))""",  # noqa: S608
+}
+_MADE = "made by leadhouse"
+_LOCK = f"hashtext('leadhouse views'), hashtext('{VIEWS}')"
+_PATIENCE = "2s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one dataset gives to one view."""
+
+    view: str
+    dataset: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the warehouse has: datasets of leadhouse, our views with their comments, others of the same names."""
+
+    datasets: Sequence[str]
+    views: Mapping[str, str]
+    foreign: Sequence[str]
+
+
+def check_no_views(warehouse: Warehouse) -> None:
+    """Refuse to fill the dataset `crm` where it holds the views; where it was filled first, there are no views.
+
+    Raises:
+        ConfigurationError: it holds the views.
+    """
+    if warehouse.dataset != VIEWS or warehouse.target.kind == "named":
+        return
+    with warehouse.held(), closing(warehouse.connection.cursor()) as cursor:
+        views = _catalog(cursor, warehouse.target.kind).views
+    if views:
+        raise ConfigurationError(
+            f"the dataset {VIEWS} of {warehouse.target.label} holds the views over all CRMs; "
+            "give another name with --dataset"
+        )
+
+
+def refresh_views(warehouse: Warehouse) -> None:
+    """Make the views of the dataset `crm` tell what the warehouse holds now; whatever hinders is a warning.
+
+    Args:
+        warehouse: held by this run; other destinations than DuckDB and Postgres get no views.
+    """
+    connection = warehouse.connection
+    if connection is None:
+        return
+    try:
+        with closing(connection.cursor()) as cursor:
+            _refresh(cursor, warehouse.target.kind)
+    except Exception as error:  # noqa: BLE001 - the tables are complete without the views
+        why = redact(str(error).split("\n", 1)[0])
+        log.warning("the views of the dataset crm stay as they were; the next run tries again", why=why)
+
+
+def _refresh(cursor: Any, kind: str) -> None:
+    held = _catalog(cursor, kind)
+    if _comments(_pieces(cursor, held)) == held.views:
+        return
+    with _alone(cursor, kind):
+        held = _catalog(cursor, kind)
+        if held.foreign:
+            log.warning("no views over all CRMs: the schema crm has others of the name", names=held.foreign)
+            return
+        usable = [piece for piece in _pieces(cursor, held) if _usable(cursor, piece)]
+        comments = _comments(usable)
+        if comments and comments != held.views:
+            _replace(cursor, kind, usable, comments)
+
+
+def _catalog(cursor: Any, kind: str) -> _Held:
+    """Return what the warehouse has of datasets and views."""
+    marks: dict[str, set[str]] = {}
+    views: dict[str, str] = {}
+    foreign = []
+    cursor.execute(_CATALOG[kind])
+    for schema, name, is_view, comment in cursor.fetchall():
+        if schema != VIEWS:
+            marks.setdefault(schema, set()).add(name)
+        elif name in _reviewed():
+            if is_view and _MADE in (comment or ""):
+                views[name] = comment
+            else:
+                foreign.append(name)
+    datasets = [name for name, found in sorted(marks.items()) if len(found) == len(_MARKS) and is_dataset_name(name)]
+    return _Held(datasets, views, foreign)
+
+
+def _pieces(cursor: Any, held: _Held) -> list[_Piece]:
+    """Return what the datasets give to the views, as the reviewed SQL says."""
+    asked = [
+        f"SELECT '{dataset}', (SELECT source FROM \"{dataset}\".sync_runs WHERE outcome = 'done' LIMIT 1) "  # noqa: S608
+        f'WHERE EXISTS (SELECT 1 FROM "{dataset}"._dlt_pipeline_state '
+        f"WHERE pipeline_name = '{pipeline_name(dataset)}')"
+        for dataset in held.datasets
+    ]
+    cursor.execute(" UNION ALL ".join(asked) or "SELECT NULL, NULL")
+    sources = sorted((source, dataset) for dataset, source in cursor.fetchall() if source)
+    return [
+        _Piece(view, dataset, by_source[source].replace("{dataset}", f'"{dataset}"'))
+        for view, by_source in _reviewed().items()
+        for source, dataset in sources
+        if source in by_source
+    ]
+
+
+@cache
+def _reviewed() -> dict[str, dict[str, str]]:
+    """Return the SELECTs of each view by source, cast to the view's columns."""
+    found: dict[str, dict[str, str]] = {name: {} for name in tables(f"views/{VIEWS}")}
+    for file in reviewed_files(_FOLDER):
+        view, _, source = file.name.removesuffix(".sql").partition(".")
+        if file.name.endswith(".sql"):
+            columns = tables(f"views/{VIEWS}")[view].columns.values()
+            cast = ", ".join(f"CAST({column.name} AS {_SQL[column.kind]}) AS {column.name}" for column in columns)
+            text = file.read_text(encoding="utf-8").strip()
+            found[view][source] = f"SELECT {cast} FROM (\n{text}\n) AS piece"  # noqa: S608 - reviewed
+    return found
+
+
+def _comments(pieces: Sequence[_Piece]) -> dict[str, str]:
+    """Return the comment of each view that some piece goes into; it changes when the view's SQL does."""
+    told = {}
+    for name, sqls in _by_view(pieces).items():
+        digest = blake2b("\n".join(sqls).encode(), digest_size=8).hexdigest()
+        told[name] = f"{tables(f'views/{VIEWS}')[name].grain}; {_MADE} ({digest})"
+    return told
+
+
+def _by_view(pieces: Sequence[_Piece]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for piece in pieces:
+        found.setdefault(piece.view, []).append(piece.sql)
+    return found
+
+
+@contextmanager
+def _alone(cursor: Any, kind: str) -> Iterator[None]:
+    """Keep runs of other datasets from doing the same; wait neither for them nor for readers for long."""
+    if kind != "postgres":
+        yield
+        return
+    cursor.execute(f"SET lock_timeout = '{_PATIENCE}'")
+    try:
+        cursor.execute(f"SELECT pg_advisory_lock({_LOCK})")
+        try:
+            yield
+        finally:
+            cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+    finally:
+        cursor.execute("SET lock_timeout = DEFAULT")
+
+
+def _usable(cursor: Any, piece: _Piece) -> bool:
+    """Tell whether a dataset has what its SQL asks for; one that an older release filled may lack a column."""
+    try:
+        cursor.execute(f"SELECT * FROM ({piece.sql}) AS tried LIMIT 0")  # noqa: S608 - reviewed
+    except Exception as error:  # noqa: BLE001 - each database has its own
+        why = redact(str(error).split("\n", 1)[0])
+        log.warning("a dataset is left out of the views; sync it", view=piece.view, dataset=piece.dataset, why=why)
+        return False
+    return True
+
+
+def _replace(cursor: Any, kind: str, pieces: Sequence[_Piece], comments: Mapping[str, str]) -> None:
+    """Make or replace the views, all or none of them."""
+    cursor.execute("SELECT current_database()")
+    # DuckDB takes a bare crm for the file, where that is called crm.duckdb.
+    place = f'"{cursor.fetchone()[0]}".{VIEWS}' if kind == "duckdb" else VIEWS
+    cursor.execute(f"SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = '{VIEWS}'")  # noqa: S608
+    there = cursor.fetchone()[0]
+    cursor.execute("BEGIN")
+    try:
+        if not there:  # Postgres asks for the right to make it also where it is there
+            cursor.execute(f"CREATE SCHEMA {place}")
+        for name, sqls in _by_view(pieces).items():
+            cursor.execute(f"CREATE OR REPLACE VIEW {place}.{name} AS\n" + "\nUNION ALL\n".join(sqls))
+            cursor.execute(f"COMMENT ON VIEW {place}.{name} IS '{comments[name].replace(chr(39), chr(39) * 2)}'")
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
