@@ -1,23 +1,27 @@
-# make demo · test · lint · bench · clean
+# make demo · test · lint · bench · bench-peers · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
 #
 #     make test PYTHON=python3.13       another Python
+#     make demo SOURCE=kommo            another CRM
 #     make bench MEASURES=idle          one measure
+#     make bench-peers PEER_PYTHON=python3.13    a Python of 3.12 or newer, which a peer wants
 
 PYTHON ?= python3
+SOURCE ?= bitrix24
+PEER_PYTHON ?= python3.12
 MEASURES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
-	@$(BIN)/leadhouse demo
+	@$(BIN)/leadhouse demo --source $(SOURCE)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -29,6 +33,9 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python tests/bench/run.py $(MEASURES)
+
+bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
+	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
 
 clean:
 	rm -rf $(VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -49,4 +56,10 @@ $(VENV)/installed: $(BIN)/python $(WANTED)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP) install --quiet -c constraints.txt -e '.[sandbox]' --group dev
+	@touch $@
+
+$(VENV)/peers/installed: $(VENV)/installed
+	@$(PEER_PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  kommo_sdk_data_engineer==0.11.0 duckdb==1.5.6
 	@touch $@

@@ -34,8 +34,10 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module  # noqa: PLC0415
 
-    if name in ("bitrix24", "kommo"):
-        return import_module(f"leadhouse.{name}")
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    from leadhouse.settings import sources  # noqa: PLC0415
+
+    if name in sources():
+        return import_module(f"leadhouse.{name}")
     raise AttributeError(f"module 'leadhouse' has no attribute {name!r}")

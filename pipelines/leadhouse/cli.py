@@ -11,9 +11,10 @@ import click
 from leadhouse import __version__
 from leadhouse.errors import LeadhouseError
 from leadhouse.redact import redact
-from leadhouse.settings import known_source, of_source, setting_names, sources
+from leadhouse.settings import Option, known_source, of_source, setting_names, sources
 
 F = TypeVar("F", bound=Callable[..., Any])
+_SOURCES = " or ".join(", ".join(sources()).rsplit(", ", 1))
 
 
 class _Commands(click.Group):
@@ -53,11 +54,15 @@ def _common(command: F) -> F:
 
 
 def _portal_options(command: F) -> F:
+    told: dict[str, list[tuple[str, Option]]] = {}
     for name in sources():
-        for told in of_source(name).OPTIONS:
-            choices = click.Choice(list(told.choices)) if told.choices else None
-            flag = f"--{told.name.replace('_', '-')}"
-            command = click.option(flag, type=choices, help=f"{name}: {told.about}")(command)
+        for option in of_source(name).OPTIONS:
+            told.setdefault(option.name, []).append((name, option))
+    for name, options in told.items():
+        choices = [choice for _, option in options for choice in option.choices]
+        about = " ".join(f"{source}: {option.about}" for source, option in options)
+        kind = click.Choice(choices) if choices else None
+        command = click.option(f"--{name.replace('_', '-')}", type=kind, help=about)(command)
     return click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")(command)
 
 
@@ -95,7 +100,10 @@ def main() -> None:
     """Keep a company's CRM leads in its own warehouse, complete and current."""
 
 
-@main.command(epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json")
+@main.command(
+    help=f"Bring the warehouse up to date with a portal (SOURCE: {_SOURCES}).",
+    epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json",
+)
 @click.argument("source")
 @_warehouse_options
 @_portal_options
@@ -107,7 +115,7 @@ def main() -> None:
 @_guard_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
-    """Bring the warehouse up to date with a portal (SOURCE: bitrix24 or kommo)."""
+    """Bring the warehouse up to date with a portal."""
     _log(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
@@ -314,10 +322,11 @@ def sandbox(
     portal.run(host, port, leads=leads, seed=seed, tls=tls, limits=limits, latency=latency)
 
 
-@main.command(epilog="Example: leadhouse demo --leads 5000")
+@main.command(epilog="Example: leadhouse demo --source kommo --leads 5000")
+@click.option("--source", default="bitrix24", show_default=True, help=f"The CRM: {_SOURCES}.")
 @click.option("--to", default="duckdb:leadhouse-demo.duckdb", show_default=True, help="A DuckDB file, made anew.")
 @click.option("--leads", type=click.IntRange(10), default=5000, show_default=True, help="Leads of the sandbox portal.")
-def demo(to: str, leads: int) -> None:
+def demo(source: str, to: str, leads: int) -> None:
     """Sync a sandbox portal, change it, sync again, and show what an analyst would ask."""
     problem = ""
     try:
@@ -326,7 +335,7 @@ def demo(to: str, leads: int) -> None:
         problem = error.name or "a package"
     if problem:
         raise click.ClickException(f"the demo needs {problem}; install leadhouse[sandbox]")
-    show_demo(to, leads)
+    show_demo(source, to, leads)
 
 
 def _compared(summary: Any) -> str:

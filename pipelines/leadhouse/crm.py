@@ -57,12 +57,15 @@ class WindowOptions:
         backfill: read this span instead of the window; the cursor stays.
         stored: kinds that columns have in the warehouse already, by chain; they win over the portal's metadata.
         held: given a root table and ids, returns the modification times (Unix seconds) that the warehouse has.
+        newest: given a root table, returns its latest modification time (Unix seconds) and how many rows share it;
+            None where it has none.
     """
 
     full: bool = False
     backfill: Backfill | None = None
     stored: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     held: Callable[[str, Sequence[int]], Mapping[int, int]] = lambda _root, _ids: {}
+    newest: Callable[[str], tuple[int, int] | None] = lambda _root: None
 
 
 class WindowReading(Reading, Protocol):

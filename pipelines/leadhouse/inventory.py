@@ -62,6 +62,18 @@ class Inventory:
             rows = client.execute_sql(f"SELECT max(id) FROM {name}")  # noqa: S608
         return rows[0][0] if rows else None
 
+    def newest_second(self) -> tuple[int, int] | None:
+        """Return the latest modification time (Unix seconds) and how many rows share it, None while there is none."""
+        if not self.exists or self._warehouse.target.kind == "named":
+            return None
+        modified = self._chain.modified
+        sql = (
+            "SELECT {modified}, count(*) FROM {name} WHERE {modified} = (SELECT max({modified}) FROM {name}) GROUP BY 1"
+        )
+        with self._client() as (client, name):
+            rows = client.execute_sql(sql.format(modified=modified, name=name))
+        return (int(rows[0][0].timestamp()), rows[0][1]) if rows else None
+
     def live(self) -> Live:
         """Return the leads held as living."""
         epoch = f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"

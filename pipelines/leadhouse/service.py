@@ -114,7 +114,11 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         versions = inventories[root].versions(ids)
         return {number: int(at.timestamp()) for number, (at, _, gone) in versions.items() if at and not gone}
 
-    reader = portal.window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored, held=held))
+    def newest_second(root: str) -> tuple[int, int] | None:
+        return inventories[root].newest_second()
+
+    options = WindowOptions(full=full, backfill=backfill, stored=stored, held=held, newest=newest_second)
+    reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()
     unchanged = {}

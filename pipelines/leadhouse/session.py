@@ -10,7 +10,7 @@ import structlog
 
 from leadhouse import logs
 from leadhouse.cursor import Cursor
-from leadhouse.errors import LeadhouseError, SightLostError
+from leadhouse.errors import ConfigurationError, LeadhouseError, SightLostError
 from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
@@ -21,6 +21,7 @@ from leadhouse.settings import (
     known_source,
     portal_settings,
     setting_names,
+    sources,
 )
 from leadhouse.shape import check_shape
 from leadhouse.state import stored
@@ -251,6 +252,7 @@ def run(
             with (existing if read_only else opened)(warehouse, lock_timeout=lock_timeout) as pipeline:
                 from leadhouse.crm import crm  # noqa: PLC0415 - arrow's weight is loaded late
 
+                _check_dataset(warehouse, pipeline, source)
                 known = crm(source)
                 session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
                 _work(work, session)
@@ -265,13 +267,28 @@ def run(
         raise problem
 
 
-def _work(work: Callable[[Session], None], session: Session) -> None:
+def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> None:
+    """Refuse a dataset that is not this source's, before anything is written.
+
+    Raises:
+        ConfigurationError: it holds another source, or the views over all CRMs.
+    """
     from leadhouse.views import check_no_views  # noqa: PLC0415 - arrow's weight is loaded late
 
+    check_no_views(warehouse)
+    told = pipeline.state.get("sources")
+    others = sorted(set(told) & set(sources()) - {source}) if isinstance(told, dict) else []
+    if others:
+        raise ConfigurationError(
+            f"the dataset {warehouse.dataset} of {warehouse.target.label} holds {others[0]}; give another name with "
+            "--dataset"
+        )
+
+
+def _work(work: Callable[[Session], None], session: Session) -> None:
     session.account()
     problem: LeadhouseError | None = None
     try:
-        check_no_views(session.warehouse)
         check_shape(session.crm, session.warehouse, session.pipeline)
         work(session)
         session.account()

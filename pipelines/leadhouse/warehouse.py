@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -22,6 +22,7 @@ from leadhouse.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
+from leadhouse.postgres_url import check_postgres_url
 from leadhouse.redact import redact, register_secrets
 from leadhouse.settings import configure_dlt
 
@@ -104,7 +105,7 @@ class Target:
             if rest.strip("/") and not path.is_dir():
                 return cls("duckdb", str(path))
         if scheme in ("postgres", "postgresql") and rest.startswith("//"):
-            _check_postgres(to)
+            check_postgres_url(to)
             return cls("postgres", f"postgresql:{rest.replace(' ', '%20')}")
         if re.fullmatch(r"[A-Za-z_][\w.]*", to):
             return _named(to)
@@ -269,27 +270,6 @@ class Warehouse:
                     for column in (chain.parent, *({"id"} & set(crm.contract[table].key))):
                         index = f"{table}_{column}"
                         client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({column})')
-
-
-def _check_postgres(url: str) -> None:
-    """Register the password of a Postgres URL.
-
-    Raises:
-        ConfigurationError: it cannot be read; the message holds nothing of it.
-    """
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        told = parts.password or ""
-        # The last two are how dlt and we write it.
-        register_secrets([told, unquote(told), quote(unquote(told), safe=" +"), quote(unquote(told), safe="+")])
-        # A password with a bare / ? or # ends the host early: what follows it is the rest of the password.
-        whole = "@" not in parts.path + parts.fragment and ("@" in parts.netloc or "@" not in parts.query)
-        if whole and parts.port != 0 and parts.netloc + parts.path.strip("/") + parts.query:
-            return
-    raise ConfigurationError(
-        "the Postgres URL cannot be read; write it like postgresql://user:password@host:5432/database, the password's "
-        "special characters percent-encoded (/ is %2F, @ is %40, # is %23, ? is %3F)"
-    )
 
 
 def _named(name: str) -> Target:

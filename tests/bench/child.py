@@ -36,8 +36,10 @@ def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **fixed, **settings}
 
 
-def cost(arguments: Sequence[str], folder: Path, settings: Mapping[str, str] | None = None) -> Cost:
-    """Run `python` with `arguments` in `folder` to its end.
+def cost(
+    arguments: Sequence[str], folder: Path, settings: Mapping[str, str] | None = None, *, python: str = sys.executable
+) -> Cost:
+    """Run `python` (this one, if no other is named) with `arguments` in `folder` to its end.
 
     Raises:
         RuntimeError: it failed; the message has the last lines of its stderr.
@@ -46,7 +48,7 @@ def cost(arguments: Sequence[str], folder: Path, settings: Mapping[str, str] | N
     with told.open("wb") as out, errors.open("wb") as err:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=out, stderr=err, cwd=folder, env=environment(folder, settings or {})
+            [python, *arguments], stdout=out, stderr=err, cwd=folder, env=environment(folder, settings or {})
         )
         # wait4 is the one call that tells the peak memory of this child and of no other.
         _, status, usage = os.wait4(process.pid, 0)

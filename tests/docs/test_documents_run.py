@@ -10,9 +10,11 @@ import duckdb
 import pytest
 
 import documents
-from leadhouse.sandbox.bitrix24 import Portal, serve
+from leadhouse.sandbox import bitrix24, kommo
 
 WEBHOOK = "https://example.bitrix24.com/rest/1/abcdef0123456789/"
+ACCOUNT = "https://example.kommo.com"
+TOKEN = "the-long-lived-token"
 POSTGRES = "postgresql://loader@db.example.com/crm"
 
 SEED = 9  # its lead 17 has a phone and an e-mail
@@ -20,23 +22,30 @@ Runner = Callable[[documents.Block], None]
 
 
 @pytest.fixture
-def webhook_url() -> Iterator[str]:
-    with serve(Portal(leads=150, seed=SEED)) as sandbox:
-        yield sandbox.url
+def real() -> Iterator[dict[str, str]]:
+    """What stands in the documents, and what it is here."""
+    account = kommo.Account(leads=100, seed=SEED)
+    with bitrix24.serve(bitrix24.Portal(leads=150, seed=SEED)) as portal, kommo.serve(account) as served:
+        yield {WEBHOOK: portal.url, ACCOUNT: served.url, TOKEN: account.token}
 
 
 @pytest.fixture
-def run(tmp_path: Path, webhook_url: str, postgres_url: str) -> Runner:
+def run(tmp_path: Path, real: dict[str, str], postgres_url: str) -> Runner:
     """Return what runs a block in this test's folder: sh and Python as processes, SQL on leadhouse.duckdb."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "SOURCES__BITRIX24__WEBHOOK_URL": webhook_url,
+        "SOURCES__BITRIX24__WEBHOOK_URL": real[WEBHOOK],
+        "SOURCES__KOMMO__BASE_URL": real[ACCOUNT],
+        "SOURCES__KOMMO__ACCESS_TOKEN": real[TOKEN],
+        "SOURCES__KOMMO__REQUESTS_PER_SECOND": "1000",
     }
     interpreters = {"sh": ("bash", "-euo", "pipefail", "-c"), "python": (sys.executable, "-W", "error", "-c")}
 
     def run_block(block: documents.Block) -> None:
-        text = block.text.replace(WEBHOOK, webhook_url).replace(POSTGRES, postgres_url)
+        text = block.text
+        for told, here in {**real, POSTGRES: postgres_url}.items():
+            text = text.replace(told, here)
         if block.language == "sql":
             with duckdb.connect(str(tmp_path / "leadhouse.duckdb")) as warehouse:
                 for statement in duckdb.extract_statements(text):
@@ -59,27 +68,31 @@ def test_blocks_of_the_readme_run(run: Runner) -> None:
         run(block)
 
 
-def test_blocks_of_the_operators_page_run_and_erase_a_lead(run: Runner, tmp_path: Path) -> None:
-    run(documents.Block("sh", "leadhouse sync bitrix24", 0))
-    before = _mentions(tmp_path, 17)
+def test_blocks_of_the_operators_page_run_and_erase_a_person(run: Runner, tmp_path: Path) -> None:
+    run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
+    erased = (("bitrix24", "lead", 17), ("kommo", "lead", 9000002), ("kommo", "contact", 5600001))
+    before = [_mentions(tmp_path, *person) for person in erased]
 
     for block in documents.runnable(documents.read("state/README.md")):
         run(block)
 
-    assert before["leads"] == 1
-    assert before["lead_phones"] > 0
-    assert sum(_mentions(tmp_path, 17).values()) == 0
+    assert [before[0]["leads"], before[1]["leads"], before[2]["contacts"]] == [1, 1, 1]
+    assert before[0]["lead_phones"] > 0
+    assert before[2]["contact_phones"] > 0
+    assert [sum(_mentions(tmp_path, *person).values()) for person in erased] == [0, 0, 0]
 
 
-def _mentions(folder: Path, lead: int) -> dict[str, int]:
-    """Return the number of rows that belong to a lead, of every table that has a column for it."""
+def _mentions(folder: Path, dataset: str, kind: str, number: int) -> dict[str, int]:
+    """Return the number of rows that belong to a lead or contact, of every table that has a column for it."""
     with duckdb.connect(str(folder / "leadhouse.duckdb"), read_only=True) as warehouse:
         holders = warehouse.execute(
-            "SELECT table_name FROM information_schema.columns "
-            "WHERE table_schema = 'bitrix24' AND column_name = 'lead_id'"
+            "SELECT table_name FROM information_schema.columns WHERE table_schema = $1 AND column_name = $2",
+            [dataset, f"{kind}_id"],
         ).fetchall()
-        columns = {name: "lead_id" for (name,) in holders} | {"leads": "id"}
+        # Columns of the same name in leads and companies only point to the person.
+        columns = {name: f"{kind}_id" for (name,) in holders if name.startswith((kind, "lead_", "schema_"))}
+        columns |= {f"{kind}s": "id"}
         return {
-            table: warehouse.table(f"bitrix24.{table}").filter(f"{column} = {lead}").shape[0]
+            table: warehouse.table(f"{dataset}.{table}").filter(f"{column} = {number}").shape[0]
             for table, column in columns.items()
         }

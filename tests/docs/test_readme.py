@@ -8,7 +8,7 @@ import pytest
 
 import documents
 from leadhouse.cli import main
-from leadhouse.settings import PortalSettings
+from leadhouse.settings import VIEWS, setting_names, sources
 from leadhouse.tables import tables
 
 README = documents.read("README.md")
@@ -67,17 +67,22 @@ def _names(command: click.Command) -> set[str]:
     return {parameter.name or "" for parameter in command.params}
 
 
-def test_the_table_list_is_that_of_the_schema() -> None:
-    told = [(name.strip("`"), grain, question) for name, grain, question in documents.rows(README, "table")]
+@pytest.mark.parametrize(
+    ("header", "contract"), [("table", "bitrix24"), ("Kommo table", "kommo"), ("view", f"views/{VIEWS}")]
+)
+def test_the_table_list_is_that_of_the_schema(header: str, contract: str) -> None:
+    told = [(name.strip("`"), grain, question) for name, grain, question in documents.rows(README, header)]
 
-    assert told == [(table.name, table.grain, table.question) for table in tables("bitrix24").values()]
+    assert told == [(table.name, table.grain, table.question) for table in tables(contract).values()]
 
 
-def test_every_setting_is_documented_with_its_environment_variable() -> None:
-    told = {row[0].strip("`"): row[2].strip("`") for row in documents.rows(README, "setting")}
-    settings = {name.replace("overlap", "overlap_minutes") for name in PortalSettings.__dataclass_fields__}
+@pytest.mark.parametrize(("header", "source"), [("setting", "bitrix24"), ("Kommo setting", "kommo")])
+def test_every_setting_is_documented_with_its_environment_variable(header: str, source: str) -> None:
+    told = {row[0].strip("`"): row[2].strip("`") for row in documents.rows(README, header)}
+    wanted = {name: f"SOURCES__{source.upper()}__{name.upper()}" for name in setting_names(source)}
 
-    assert {name: told[name] for name in settings} == {name: f"SOURCES__BITRIX24__{name.upper()}" for name in settings}
+    assert {name: told[name] for name in wanted} == wanted
+    assert {name for name in told if name.isidentifier() and name != "destination"} == wanted.keys()
 
 
 def test_the_example_of_the_configuration_file_names_existing_settings() -> None:
@@ -86,11 +91,22 @@ def test_the_example_of_the_configuration_file_names_existing_settings() -> None
 
     assert example.keys() == {"leadhouse", "sources"}
     assert example["leadhouse"].keys() == {"to"}
-    assert example["sources"]["bitrix24"].keys() <= PortalSettings.__dataclass_fields__.keys() | {"overlap_minutes"}
+    assert example["sources"].keys() == set(sources())
+    assert all(settings.keys() <= setting_names(source) for source, settings in example["sources"].items())
 
 
-def test_the_changelog_lists_every_table() -> None:
-    releases = documents.read("CHANGELOG.md").split("\n## ")
-    told = {row[0].strip("`") for release in releases for row in documents.rows(release, "table")}
+@pytest.mark.parametrize("source", ["bitrix24", "kommo", f"views/{VIEWS}"])
+def test_the_changelog_lists_every_table(source: str) -> None:
+    told = {table for table, *_ in _changes(source.rpartition("/")[2])}
 
-    assert tables("bitrix24").keys() == told
+    assert tables(source).keys() == told
+
+
+def _changes(dataset: str) -> Iterator[tuple[str, ...]]:
+    """Yield the changelog's changes of a dataset's tables; what names no dataset is Bitrix24's."""
+    for release in documents.read("CHANGELOG.md").split("\n## "):
+        for table, *rest in documents.rows(release, "table"):
+            name = table.strip("`")
+            place, _, inner = name.rpartition(".")
+            if (place or "bitrix24") == dataset:
+                yield inner, *rest

@@ -34,10 +34,11 @@ def test_wheel_brings_only_one_top_level_name(shipped: set[str]) -> None:
 
 def test_wheel_holds_the_package_and_the_reviewed_schemas_and_nothing_else(shipped: set[str]) -> None:
     package = {f"leadhouse/{name}" for name in _sources("pipelines/leadhouse")}
-    schemas = {f"leadhouse/_files/schemas/bitrix24/{name}" for name in _sources("schemas/bitrix24")}
+    schemas = {f"leadhouse/_files/schemas/{name}" for name in _sources("schemas")}
 
     assert {name for name in shipped if ".dist-info/" not in name} == package | schemas
     assert {"leadhouse/py.typed", "leadhouse/_files/schemas/bitrix24/tables.toml"} <= shipped
+    assert "leadhouse/_files/schemas/views/crm/leads.kommo.sql" in shipped
 
 
 def test_wheel_carries_the_licence_and_the_command(wheel: Path, shipped: set[str]) -> None:

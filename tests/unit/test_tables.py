@@ -95,6 +95,7 @@ OTHERS: dict[str, list[str]] = {
         "leads_deleted",
         "leads_out_of_sight",
         "leads_recovered",
+        "portal",
     ],
 }
 

@@ -1,6 +1,6 @@
 """What is known of an account beside its rows: its clock, its zone, and dictionaries with requests of their own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 import structlog
 
 from leadhouse.columns import Kind, column, is_empty, unix_seconds
-from leadhouse.errors import OperatorError, PermissionDeniedError, PortalFaultError
+from leadhouse.errors import OperatorError, PermissionDeniedError, PortalFaultError, PortalMethodError
 from leadhouse.kommo.client import KommoClient, Reply
 from leadhouse.tables import tables
 
@@ -78,41 +78,40 @@ class Account:
             LeadhouseError: the account refused, or cannot be read.
         """
         self.unavailable = []
-        made = {"account": _table("account", [self._row()])}
-        pipelines = self._rows("leads/pipelines", "pipelines")
-        made["pipelines"] = _table("pipelines", pipelines)
-        made["statuses"] = _table("statuses", [row for pipeline in pipelines for row in _statuses(pipeline)])
-        made["loss_reasons"] = _table("loss_reasons", self._optional("leads/loss_reasons", "loss_reasons"))
-        made["users"] = _table("users", self._optional("users", "users"))
+        pipelines = self._optional("leads/pipelines", "pipelines", ("pipelines", "statuses"))
         fields = [
             {"entity_type": entity, **row}
             for entity in FIELDS_OF
-            for row in self._rows(f"{entity}/custom_fields", "custom_fields")
+            for row in self._optional(f"{entity}/custom_fields", "custom_fields", ())
         ]
-        made["custom_fields"] = _table("custom_fields", fields)
         options = [
             {"entity_type": row["entity_type"], "field_id": row.get("id"), "last_seen_at": seen_at, **option}
             for row in fields
             for option in row.get("enums") or ()
             if isinstance(option, dict)
         ]
-        made["custom_field_options"] = _table("custom_field_options", options)
-        return {name: table for name, table in made.items() if name not in self.unavailable}
+        made = {
+            "account": [self._row()],
+            "pipelines": pipelines,
+            "statuses": [row for pipeline in pipelines for row in _statuses(pipeline)],
+            "loss_reasons": self._optional("leads/loss_reasons", "loss_reasons"),
+            "users": self._optional("users", "users"),
+            "custom_fields": fields,
+            "custom_field_options": options,
+        }
+        return {name: _table(name, rows) for name, rows in made.items() if name not in self.unavailable}
 
     def _row(self) -> Row:
         return {**self._about, "url": f"https://{self._client.portal}", "timezone": self.zone}
 
-    def _optional(self, path: str, name: str) -> list[Row]:
-        """Return the rows of a list that needs rights of its own; without them its table stays as it is."""
+    def _optional(self, path: str, name: str, tables: Sequence[str] | None = None) -> list[Row]:
+        """Return the rows of a list; where the account does not give it, its tables stay as they are."""
         try:
-            return self._rows(path, name)
-        except PermissionDeniedError as error:
-            log.warning("the account does not give a dictionary; its table stays as it is", table=name, why=str(error))
-        self.unavailable = [*self.unavailable, name]
+            return list(rows_of(self._client, path, name))
+        except (PermissionDeniedError, PortalMethodError) as error:
+            log.warning("the account does not give a dictionary; its table stays as it is", list=path, why=str(error))
+        self.unavailable = [*self.unavailable, *((name,) if tables is None else tables)]
         return []
-
-    def _rows(self, path: str, name: str) -> list[Row]:
-        return list(rows_of(self._client, path, name))
 
 
 def rows_of(client: KommoClient, path: str, name: str, params: list[tuple[str, str]] | None = None) -> Iterator[Row]:

@@ -163,7 +163,8 @@ class KommoClient(RetryingClient):
 
     def _busy_s(self, problem: PortalBusyError, trouble: Trouble) -> float:
         if problem.retry_after is not None:
-            return problem.retry_after
+            # Who is refused again and again is blocked (vendor's limits page), so waiting grows in any case.
+            return max(problem.retry_after, min(_LONGEST_BACKOFF_S, trouble.waited_s))
         longer = max(_SHORTEST_BACKOFF_S, trouble.waited_s) * uniform(1.0, 1.5)  # noqa: S311 - spreads retries
         return min(_LONGEST_BACKOFF_S, longer)
 

@@ -10,7 +10,7 @@ import structlog
 from leadhouse.columns import Kind
 from leadhouse.crm import Difference, Entry, Found
 from leadhouse.cursor import Cursor
-from leadhouse.errors import LeadNotFoundError, OperatorError, PermissionDeniedError
+from leadhouse.errors import LeadNotFoundError, PermissionDeniedError, PortalMethodError
 from leadhouse.kommo.account import Account
 from leadhouse.kommo.client import KommoClient
 from leadhouse.kommo.entity import Entity
@@ -96,7 +96,7 @@ class Entities:
             return times
         try:
             times = deletions(self._client, self._entity, ids)
-        except OperatorError as error:
+        except (PermissionDeniedError, PortalMethodError) as error:
             log.info("the account's events cannot be read", why=str(error))
         if times.keys() < set(ids):
             times = restorable(self._client, self._entity) | times

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from leadhouse.columns import Kind
+from leadhouse.columns import Kind, is_empty
 from leadhouse.kommo.entity import Entity
 from leadhouse.tables import tables
 
@@ -65,8 +65,13 @@ class Fields:
 
     def with_new(self, values: Mapping[str, Any]) -> "Fields":
         """Return the fields with others that were met, each with one of its values."""
-        met = self._met | {name: _kind(value) for name, value in values.items() if value is not None}
+        met = self._met | {name: _kind(value) for name, value in values.items() if is_told(value)}
         return Fields(self.entity, self._stored, met, self.watched | values.keys())
+
+
+def is_told(value: Any) -> bool:
+    """True for a value that tells what its field holds."""
+    return value is False or not is_empty(value)
 
 
 def _kind(value: Any) -> Kind:

@@ -15,7 +15,7 @@ from leadhouse.columns import Kind
 from leadhouse.errors import PortalFaultError
 from leadhouse.kommo.decode import Decoder
 from leadhouse.kommo.entity import Entity
-from leadhouse.kommo.fields import Fields
+from leadhouse.kommo.fields import Fields, is_told
 from leadhouse.live import NEVER
 
 log = structlog.get_logger("leadhouse.kommo")
@@ -116,7 +116,7 @@ class Pages:
         for name in self.fields.watched:
             attribute = self.fields.attributes[name]
             values = (getattr(row, attribute, None) for row in rows)
-            value = next((value for value in values if value is not None), None)
+            value = next(filter(is_told, values), None)
             if value is not None:
                 met[name] = value
         if met:
@@ -146,7 +146,7 @@ class Pages:
         known = self.fields.attributes
         new: dict[str, Any] = {}
         for row in told:
-            new |= {name: value for name, value in row.items() if name not in known and new.get(name) is None}
+            new |= {name: value for name, value in row.items() if name not in known and not is_told(new.get(name))}
         if new:
             self._learn(new)
         names = self.fields.attributes

@@ -11,13 +11,13 @@ import structlog
 from leadhouse.columns import Kind
 from leadhouse.crm import WindowOptions
 from leadhouse.cursor import Cursor, Window, close_window, open_window
-from leadhouse.errors import OperatorError
+from leadhouse.errors import PermissionDeniedError, PortalMethodError
 from leadhouse.kommo.account import Account, clock, zone_of
 from leadhouse.kommo.client import KommoClient, Reply
 from leadhouse.kommo.entity import COMPANIES, CONTACTS, ENTITIES, LEADS, Entity
 from leadhouse.kommo.events import moved
 from leadhouse.kommo.pages import Pages
-from leadhouse.kommo.walk import Walk
+from leadhouse.kommo.walk import PAGE_ROWS, Walk
 from leadhouse.pieces import Piece
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ class WindowReader:
                 news = news or brings
                 if not whole and entity is LEADS:
                     self.upper = clock(reply, self._client.portal)
-        self._reads_all = window is None and not self.backfill and (whole or news or self._is_due())
+        if window is None:
+            self._reads_all = not self.backfill and (whole or news or self._is_due())
+        else:  # companies come last, so a window that has them has not read them
+            self._reads_all = not self.backfill and COMPANIES.path in window.streams
         if self._reads_all or self.resumed:
             if not whole:
                 account.open()
@@ -150,7 +153,7 @@ class WindowReader:
             return set()
         try:
             return moved(self._client, LEADS, last - self._manner.overlap)
-        except OperatorError as error:
+        except (PermissionDeniedError, PortalMethodError) as error:
             log.info("the account's events cannot be read; reconcile finds deleted leads", why=str(error))
             return set()
 
@@ -158,7 +161,7 @@ class WindowReader:
         """Return what is remembered when all pieces are in the warehouse."""
         if self.backfill or cursor.window is None:
             return replace(cursor, backfill=None, backfill_window=None)
-        read_at = cursor.window.upper if self._reads_all or self.resumed else cursor.dictionaries_at
+        read_at = cursor.window.upper if self._reads_all else cursor.dictionaries_at
         # Positions are seconds here: they tell nothing of ids.
         return replace(close_window(cursor), dictionaries_at=read_at, listed_through=cursor.listed_through)
 
@@ -200,11 +203,25 @@ class WindowReader:
         if window is not None:
             leads = {} if window.leads_done else {LEADS.path: window.after}
             return leads | dict(window.streams)
-        lower, changes = self._lower(), 0
+        lower, last = self._lower(), self.cursor.dictionaries_at
+        changes = None if lower is None or last is None or self.backfill else last - self._manner.overlap
+        return {
+            LEADS.path: self._begins(LEADS, lower),
+            CONTACTS.path: self._begins(CONTACTS, lower),
+            COMPANIES.path: self._begins(COMPANIES, changes),
+        }
+
+    def _begins(self, entity: Entity, lower: datetime | None) -> int:
+        """Return the second to read from: never later than the newest row that is held, whatever the clock says.
+
+        The clock is the Date header, maybe of a gateway that is ahead of the servers which stamp the rows.
+        """
         seconds = int(lower.timestamp()) if lower is not None else 0
-        if self.cursor.dictionaries_at is not None and lower is not None and not self.backfill:
-            changes = int((self.cursor.dictionaries_at - self._manner.overlap).timestamp())
-        return {LEADS.path: seconds, CONTACTS.path: seconds, COMPANIES.path: changes}
+        newest = None if self.backfill or not seconds else self._options.newest(entity.chain.root)
+        if newest is None:
+            return seconds
+        second, rows = newest
+        return min(seconds, second if rows < PAGE_ROWS else second + 1)
 
     def _lower(self) -> datetime | None:
         """The time to read from, None reads all."""

@@ -1,0 +1,1 @@
+"""An invented third CRM: the least that a source is made of."""
