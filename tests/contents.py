@@ -14,14 +14,14 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 Tables = dict[str, dict[Key, Row]]
 
-CONTRACT_FILE = Path(__file__).parents[1] / "schemas" / "bitrix24" / "tables.toml"
+_SCHEMAS = Path(__file__).parents[1] / "schemas"
 _SHOWN = 20
 
 
 @cache
-def contract() -> dict[str, Any]:
-    """Return the contract as it stands in the reviewed file: tables by name, with `key` and `columns`."""
-    return tomllib.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
+def contract(source: str = "bitrix24") -> dict[str, Any]:
+    """Return a source's contract as it stands in the reviewed file: tables by name, with `key` and `columns`."""
+    return tomllib.loads((_SCHEMAS / source / "tables.toml").read_text(encoding="utf-8"))
 
 
 @contextmanager
@@ -88,8 +88,8 @@ def _columns(run: Callable[[str], list[Row]], dataset: str) -> dict[str, dict[st
     return found
 
 
-def actual(to: str, dataset: str = "bitrix24") -> Tables:
-    """Return what a warehouse holds: the contract's tables, rows by key, all columns.
+def actual(to: str, dataset: str = "bitrix24", source: str = "bitrix24") -> Tables:
+    """Return what a warehouse holds: the tables of the source's contract, rows by key, all columns.
 
     Raises:
         AssertionError: a key is NULL or comes twice.
@@ -98,17 +98,17 @@ def actual(to: str, dataset: str = "bitrix24") -> Tables:
     problems: list[str] = []
     with reading(to) as run:
         present = _columns(run, dataset)
-        for name in contract().keys() & present.keys():
+        for name in contract(source).keys() & present.keys():
             rows = run(f'SELECT * FROM "{dataset}"."{name}"')  # noqa: S608 - names of the contract
-            made[name] = _keyed(name, rows, problems)
+            made[name] = _keyed(name, contract(source)[name]["key"], rows, problems)
     assert not problems, report("the warehouse breaks its keys", problems)
     return made
 
 
-def _keyed(name: str, rows: list[Row], problems: list[str]) -> dict[Key, Row]:
+def _keyed(name: str, columns: list[str], rows: list[Row], problems: list[str]) -> dict[Key, Row]:
     keyed: dict[Key, Row] = {}
     for row in rows:
-        key = tuple(row[column] for column in contract()[name]["key"])
+        key = tuple(row[column] for column in columns)
         if None in key:
             problems.append(f"{name}: a row with a NULL in its key {key}")
         if key in keyed:

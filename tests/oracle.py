@@ -4,7 +4,8 @@ Nothing of the product's decoder is used here: rows are made in plain Python fro
 `crm.lead.get`), the portal's field metadata and the reviewed contract in `schemas/bitrix24/tables.toml`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import phonenumbers
 
 from contents import Key, Row, Tables, actual, columns, contract, execute, query, report
+from difference import Family, differing
 from leadhouse.sandbox.bitrix24 import Portal
 
 __all__ = ["Key", "Row", "Tables", "actual", "assert_equal", "columns", "contract", "execute", "expected", "query"]
@@ -35,6 +37,8 @@ ADDRESS_COLUMNS = (
     "address_country_code",
     "address_loc_addr_id",
 )
+# Columns of user fields that the portal dropped may stay.
+_DROPPED_FIELD = re.compile(r"leads\.uf_(?!\w*__)\w+ is a column that the contract does not know")
 # Columns that leadhouse adds and that say nothing about the portal.
 SERVICE_COLUMNS = frozenset({"synced_at", "deleted_at", "out_of_sight_at", "_fingerprint"})
 
@@ -172,11 +176,12 @@ def _communication(kind: str, lead_id: int, position: int, entry: Row, region: s
         "value_type": entry["VALUE_TYPE"] or None,
     }
     if kind == "PHONE":
-        row["e164"] = _e164(entry["VALUE"], region)
+        row["e164"] = e164(entry["VALUE"], region)
     return row
 
 
-def _e164(text: str, region: str | None) -> str | None:
+def e164(text: str, region: str | None) -> str | None:
+    """Return a phone number in E.164 form, None where it is none."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -187,53 +192,9 @@ def _e164(text: str, region: str | None) -> str | None:
 
 def differences(wanted: Tables, held: Tables, *, ignoring_deleted: bool = True) -> list[str]:
     """Return what differs, a line each: rows that lack, rows too many, values that are others."""
-    alive = {key[0] for key in wanted["leads"]}
-    marked = {key[0] for key, row in held.get("leads", {}).items() if _marked(row)}
-    gone = {row["id"] for row in held.get("leads", {}).values()} - alive
-    gone |= {row["lead_id"] for name in wanted if name != "leads" for row in held.get(name, {}).values()} - alive
-    excused = gone if ignoring_deleted else gone & marked
-    lines: list[str] = []
-    for name, rows in wanted.items():
-        if name not in held:
-            lines.append(f"{name}: the table is missing")
-            continue
-        lines += [f"{name}{list(key)} lacks in the warehouse" for key in rows if key not in held[name]]
-        for key, row in held[name].items():
-            if row["id" if name == "leads" else "lead_id"] in excused:
-                continue
-            if key not in rows:
-                lines.append(f"{name}{list(key)} is in the warehouse, not on the portal")
-            else:
-                lines += _row_differences(f"{name}{list(key)}", rows[key], row)
-    lines += _strange_columns(wanted, held)
-    lines += [f"leads[{number}] is marked deleted and lives" for number in sorted(marked & alive)]
-    return lines
-
-
-def _marked(row: Row) -> bool:
-    return row.get("deleted_at") is not None or row.get("out_of_sight_at") is not None
-
-
-def _row_differences(place: str, wanted: Row, held: Row) -> list[str]:
-    lines = [f"{place}.{column}: the column is missing" for column in wanted if column not in held]
-    return lines + [
-        f"{place}.{column}: portal {value!r}, warehouse {held[column]!r}"
-        for column, value in wanted.items()
-        if column in held and not _same(value, held[column])
-    ]
-
-
-def _same(value: Any, held: Any) -> bool:
-    return type(value) is type(held) and bool(value == held)
-
-
-def _strange_columns(wanted: Tables, held: Tables) -> Iterable[str]:
-    """Columns that nobody promised; those of user fields that the portal dropped may stay."""
-    for name in wanted:
-        known = {*contract()[name]["columns"], *next(iter(wanted[name].values()), {})}
-        for column in next(iter(held.get(name, {}).values()), {}):
-            if column not in known and not (name == "leads" and column.startswith("uf_") and "__" not in column):
-                yield f"{name}.{column} is a column that the contract does not know"
+    family = Family("leads", tuple(name for name in wanted if name != "leads"), "lead_id")
+    lines = differing("bitrix24", [family], wanted, held, ignoring_deleted=ignoring_deleted)
+    return [line for line in lines if not _DROPPED_FIELD.fullmatch(line)]
 
 
 def assert_equal(

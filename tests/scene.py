@@ -1,34 +1,35 @@
-"""The scene of most tests: one portal, one warehouse, and syncs between them."""
+"""The scene of most tests: one Bitrix24 portal, one warehouse, and syncs between them."""
 
-import shutil
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 
-import copies
+import contents
 import oracle
-from leadhouse import state
+from any_scene import AnyScene, Crash, crash_at, keeping, leftovers, lose_disk
 from leadhouse.bitrix24.walk import Walk
-from leadhouse.progress import Lines
-from leadhouse.reconciliation import reconcile
 from leadhouse.sandbox.bitrix24 import Clock, Portal
 from leadhouse.sandbox.faults import Faults
-from leadhouse.service import sync
-from leadhouse.summary import SyncSummary
-from leadhouse.verdict import ROW, Verdict, render
-from leadhouse.verification import verify
-from leadhouse.warehouse import Target, Warehouse
+
+__all__ = [
+    "NOON",
+    "NOON_UTC",
+    "Crash",
+    "Scene",
+    "crash_at",
+    "in_small_packages",
+    "leftovers",
+    "lose_disk",
+    "small_portal",
+]
 
 NOON = "2026-11-21T12:00:00+03:00"
 NOON_UTC = "2026-11-21T09:00:00Z"
-# Up to here `check` lets the product compare every lead, and beyond a sample.
-_ALL = 1000
+OLD = "2019-05-05T10:00:00+03:00"
 
 
 def small_portal(leads: int = 150, seed: int = 3, timezone: str = "Europe/Moscow") -> Portal:
@@ -36,121 +37,129 @@ def small_portal(leads: int = 150, seed: int = 3, timezone: str = "Europe/Moscow
     return Portal(leads=leads, seed=seed, timezone=timezone, clock=Clock.frozen(NOON))
 
 
-# Warehouses as first syncs left them, by a digest of what was synced.
-_FIRST_SYNCS: dict[bytes, str] = {}
-
-
-class Crash(BaseException):
-    """The process dies here, as far as a test in the same process can show it."""
-
-
 @dataclass
-class Scene:
-    """A portal, its webhook URL, and the warehouse that follows it.
-
-    `verifiable` is False where another pipeline than leadhouse's own fills the warehouse, or the oracle is enough.
-    """
+class Scene(AnyScene):
+    """A portal, its webhook URL, and the warehouse that follows it; `api` is the family of methods."""
 
     portal: Portal
-    url: str
-    to: str
     api: str = "lead"
-    dataset: str = "bitrix24"
-    verifiable: bool = True
 
-    def given(self) -> dict[str, Any]:
-        """Return the options of every run: at once, unpaced."""
-        return {
-            "to": self.to,
-            "dataset": self.dataset,
-            "api": self.api,
-            "webhook_url": self.url,
-            "progress": Lines(),
-            "requests_per_second": 1000,
-            "burst": 10_000,
-            "lock_timeout": 20.0,
-        }
+    source: ClassVar[str] = "bitrix24"
+    title_column: ClassVar[str] = "title"
+    amount_column: ClassVar[str] = "opportunity"
+    modified_column: ClassVar[str] = "date_modify"
+    created_column: ClassVar[str] = "date_create"
+    phones_table: ClassVar[str] = "lead_phones"
+    phones_parent: ClassVar[str] = "lead_id"
+    emails_table: ClassVar[str] = "lead_emails"
+    child_tables: ClassVar[tuple[str, ...]] = ("lead_custom_values", *oracle.MULTIFIELD_TABLES.values())
+    read_again: ClassVar[int] = 0
+    brings_edits_back: ClassVar[bool] = False
 
-    def sync(self, **options: Any) -> SyncSummary:
-        """Sync."""
-        return sync("bitrix24", **(self.given() | options))
+    def way_in(self) -> dict[str, Any]:
+        """Return how to reach the portal."""
+        return {"api": self.api, "webhook_url": self.url, "burst": 10_000}
 
-    def reconcile(self, **options: Any) -> SyncSummary:
-        """Compare the ids, and put right what the cursor cannot see."""
-        return reconcile("bitrix24", **(self.given() | options))
+    def environment(self) -> dict[str, str]:
+        """Return the same as variables of the environment."""
+        return {"SOURCES__BITRIX24__WEBHOOK_URL": self.url}
 
-    def verify(self, **options: Any) -> Verdict:
-        """Let the product compare the two, every lead."""
-        return verify("bitrix24", **(self.given() | {"sample": "all"} | options))
+    def custom_columns(self) -> dict[str, str]:
+        """Return the columns of `leads` that user fields make, with their types in the contract's words."""
+        return oracle.custom_columns(self.portal)
 
-    def synced(self) -> Self:
-        """Sync for the first time; after another scene that began with the same portal, copy its warehouse of then."""
-        content = (self.portal.leads(), self.portal.stage_history(), self.portal.userfields(), self.portal.quirks)
-        key = repr((self.to.partition(":")[0], self.api, self.dataset, self.portal.clock.timestamp(), content))
-        digest = blake2b(key.encode("utf-8", "surrogatepass")).digest()
-        if digest in _FIRST_SYNCS:
-            copies.copy(_FIRST_SYNCS[digest], self.to)
-        else:
-            self.sync()
-            _FIRST_SYNCS[digest] = copies.beside(self.to)
-            copies.copy(self.to, _FIRST_SYNCS[digest])
-        return self
+    def content(self) -> Any:
+        """Return all that a first sync depends on."""
+        portal = self.portal
+        return self.api, portal.leads(), portal.stage_history(), portal.userfields(), portal.quirks
 
-    def check(self, *, addresses: bool | None = None, ignoring_deleted: bool = True) -> Self:
-        """Fail unless the warehouse equals the portal, and the product's own comparison says so."""
+    def expected(self) -> contents.Tables:
+        """Return what the warehouse must hold."""
+        return oracle.expected(self.portal, addresses=self.api == "lead")
+
+    def differences(self, *, ignoring_deleted: bool = True, addresses: bool | None = None) -> list[str]:
+        """Return in what the warehouse differs from the portal; `addresses` where the family does not tell."""
         shown = self.api == "lead" if addresses is None else addresses
-        oracle.assert_equal(self.portal, self.to, self.dataset, ignoring_deleted, addresses=shown)
-        if self.verifiable:
-            with unnoticed(self.portal):
-                verdict = self.verify(sample="all" if len(self.portal) <= _ALL else 200)
-            readable = {int(lead["ID"]) for lead in self.portal.leads()} if ignoring_deleted else set()
-            differing = [
-                found
-                for found in verdict.differences
-                if not (
-                    ignoring_deleted and found.column == ROW and found.table == "leads" and found.lead not in readable
-                )
-            ]
-            assert (differing, verdict.apart) == ([], 0), render(verdict, show_values=True)
+        wanted = oracle.expected(self.portal, addresses=shown)
+        return oracle.differences(wanted, self.held(), ignoring_deleted=ignoring_deleted)
+
+    def before_page(self, number: int, happens: Callable[[], object]) -> list[int]:
+        """Let something happen once, before the portal answers page `number` (0 is the first) of its leads."""
+        pages, happened = [0], list[int]()
+
+        def hook(method: str, params: dict[str, Any], _: Portal) -> None:
+            if method != f"crm.{self.api}.list" or "DESC" in str(params.get("order")).upper():
+                return
+            if pages[0] == number and not happened:
+                happened.append(number)
+                happens()
+            pages[0] += 1
+
+        self.portal.before_command.append(hook)
+        return happened
+
+    def before_each_request(self, happens: Callable[[], object]) -> None:
+        """Let something happen before the portal answers any command."""
+
+        def hook(*_: object) -> None:
+            happens()
+
+        self.portal.before_command.append(hook)
+
+    def quiet(self) -> Self:
+        """Let nothing happen any more."""
+        self.portal.before_command.clear()
         return self
 
-    def later(self, hours: float = 1.0) -> Self:
-        """Let portal time pass, an hour by default: longer than the cursor's overlap."""
-        self.portal.clock.advance(hours * 3600)
-        return self
+    def unnoticed(self) -> AbstractContextManager[None]:
+        """Let the portal be asked without hooks, faults and limits; its counters and its log stay as they were."""
+        counted = {"commands": Counter[str](), "log": deque[Any](), "http_requests": self.portal.http_requests}
+        return keeping(self.portal, before_command=[], faults=Faults(), limits=None, latency=0.0, **counted)
 
-    def rows(self, sql: str) -> list[oracle.Row]:
-        """Run SQL; {leads} and the like stand for the dataset's tables."""
-        names = {name: f'"{self.dataset}"."{name}"' for name in oracle.contract()}
-        return oracle.query(self.to, sql.format(**names))
+    def in_small_packages(self, monkeypatch: pytest.MonkeyPatch, leads: int = 100, pages: int = 2) -> None:
+        """Cut reading so small that a small portal takes many requests and many load packages."""
+        in_small_packages(monkeypatch, leads, pages)
 
-    def change(self, sql: str) -> None:
-        """Change the warehouse behind leadhouse's back."""
-        names = {name: f'"{self.dataset}"."{name}"' for name in oracle.contract()}
-        oracle.execute(self.to, sql.format(**names))
+    def refuse(self) -> None:
+        """Let the portal refuse its webhook."""
+        self.portal.quirks.webhook_expired = True
 
-    def one(self, sql: str) -> Any:
-        """Return the only value of the only row."""
-        (row,) = self.rows(sql)
-        (value,) = row.values()
-        return value
+    def ids(self) -> list[int]:
+        """Return the ids of the leads that can be read, ascending."""
+        return [int(lead["ID"]) for lead in self.portal.leads()]
 
-    def lead(self, lead_id: int) -> oracle.Row:
-        """Return a lead's row."""
-        (row,) = self.rows(f"SELECT * FROM {{leads}} WHERE id = {lead_id}")  # noqa: S608 - an integer
-        return row
+    def in_reading_order(self) -> list[int]:
+        """Return the same in the order in which a run reads them."""
+        return self.ids()
 
-    def written_at(self) -> dict[int, Any]:
-        """Return when each lead's row was written."""
-        return {row["id"]: row["synced_at"] for row in self.rows("SELECT id, synced_at FROM {leads}")}
+    def add(self, title: str) -> int:
+        """Create a lead."""
+        return self.portal.add_lead({"TITLE": title})
 
-    def state(self) -> dict[str, Any]:
-        """Return what is remembered, as `leadhouse state show` tells it."""
-        return state.show(self.warehouse(), "bitrix24", lock_timeout=5.0)
+    def edit(self, lead_id: int, title: str) -> None:
+        """Edit a lead."""
+        self.portal.update_lead(lead_id, {"TITLE": title})
 
-    def warehouse(self) -> Warehouse:
-        """Return the warehouse as the product's own functions take it."""
-        return Warehouse(Target.parse(self.to), self.dataset, lock_timeout=5.0)
+    def edit_quietly(self, lead_id: int, title: str, at: str | None = None) -> None:
+        """Edit a lead without moving its modification time, or moving it to `at`."""
+        self.portal.update_lead(lead_id, {"TITLE": title}, touch=at is not None, at=at)
+
+    def title_of(self, lead_id: int) -> str:
+        """Return a lead's title on the portal."""
+        return str(self.portal.lead(lead_id)["TITLE"])
+
+    def storm(self, ids: Sequence[int], title: str) -> None:
+        """Edit many leads in the same second."""
+        self.portal.storm(ids, {"TITLE": title})
+
+    def import_old(self, count: int) -> list[int]:
+        """Import leads with an old time of modification."""
+        return self.portal.import_leads(count, OLD)
+
+    def life(self, seed: int | None = None, **counts: int) -> set[int]:
+        """Let a random piece of life happen; return the leads that were touched."""
+        told = counts if seed is None else {**counts, "seed": seed}
+        return {lead for leads in vars(self.portal.live(**told)).values() for lead in leads}
 
     def with_phone(self) -> int:
         """Return the id of a lead with exactly one phone."""
@@ -160,24 +169,14 @@ class Scene:
         """Return the id of a lead without phones."""
         return next(int(lead["ID"]) for lead in self.portal.leads() if not lead.get("PHONE"))
 
-    def drop_phones(self, lead_id: int) -> None:
-        """Remove a lead's phones on the portal."""
-        phones = self.portal.lead(lead_id)["PHONE"]
-        self.portal.update_lead(lead_id, {"PHONE": [{"ID": phone["ID"], "DELETE": "Y"} for phone in phones]})
+    def add_phone(self, owner: int, number: str) -> None:
+        """Add a phone to a lead on the portal."""
+        self.portal.update_lead(owner, {"PHONE": [{"VALUE": number, "VALUE_TYPE": "MOBILE"}]})
 
-
-@contextmanager
-def unnoticed(portal: Portal) -> Iterator[None]:
-    """Let the portal be asked without hooks, faults and limits; its counters and its log stay as they were."""
-    names = ("before_command", "faults", "limits", "latency", "http_requests", "commands", "log")
-    kept = {name: getattr(portal, name) for name in names}
-    portal.before_command, portal.faults, portal.limits, portal.latency = [], Faults(), None, 0.0
-    portal.commands, portal.log = Counter(), deque()
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(portal, name, value)
+    def drop_phones(self, owner: int, count: int | None = None) -> None:
+        """Remove a lead's phones on the portal, the first `count` or all."""
+        phones = self.portal.lead(owner)["PHONE"][:count]
+        self.portal.update_lead(owner, {"PHONE": [{"ID": phone["ID"], "DELETE": "Y"} for phone in phones]})
 
 
 def in_small_packages(monkeypatch: pytest.MonkeyPatch, leads: int = 100, pages: int = 2) -> None:
@@ -190,30 +189,3 @@ def in_small_packages(monkeypatch: pytest.MonkeyPatch, leads: int = 100, pages: 
 
     monkeypatch.setattr(Walk, "commands", few)
     monkeypatch.setattr("leadhouse.session.PACKAGE_LEADS", leads)
-
-
-def crash_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, call: int, *, after: bool = False) -> None:
-    """Make the `call`-th call (1 is the first) of a method crash, before its work or after it."""
-    original = getattr(owner, name)
-    left = [call]
-
-    def dying(*args: Any, **kwargs: Any) -> Any:
-        left[0] -= 1
-        if left[0] == 0 and not after:
-            raise Crash(name)
-        result = original(*args, **kwargs)
-        if left[0] == 0:
-            raise Crash(name)
-        return result
-
-    monkeypatch.setattr(owner, name, dying)
-
-
-def lose_disk(folder: Path) -> None:
-    """Delete a working directory, as a new machine would find it."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def leftovers(folder: Path) -> list[str]:
-    """Name the working files that hold anything."""
-    return [str(path) for path in folder.rglob("*") if path.is_file() and path.stat().st_size]

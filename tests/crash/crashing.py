@@ -1,7 +1,7 @@
 """A process that syncs in forked children, each of which dies at a chosen step without a word to anybody.
 
 A step is a SQL statement, a commit, or the move of a working file, counted twice: before it and after it. Run as a
-script it reads one JSON request a line, `{"die_at": 17, "package": 60, "sync": {…}}`, and answers
+script it reads one JSON request a line, `{"source": "kommo", "die_at": 17, "package": 60, "sync": {…}}`, and answers
 `{"exit": 86, "steps": 17}`.
 """
 
@@ -67,15 +67,18 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
     """Sync; the number of steps goes to `answer`."""
     from leadhouse import logs, service, session  # noqa: PLC0415
     from leadhouse.bitrix24 import reader  # noqa: PLC0415
+    from leadhouse.kommo import reader as kommo_reader  # noqa: PLC0415
+    from leadhouse.kommo import walk as kommo_walk  # noqa: PLC0415
 
     status = FAILED
     steps = Steps(request["die_at"])
     try:
         logs.configure()
         reader._FIRST_PAGES = 1  # the first lot is small
+        kommo_walk.PAGE_ROWS = kommo_reader.LOT_ROWS = 25  # so are all of the other source
         session.PACKAGE_LEADS = request["package"]
         _watch_all(steps)
-        service.sync("bitrix24", requests_per_second=100_000, burst=100_000, **request["sync"])
+        service.sync(request["source"], requests_per_second=100_000, **request["sync"])
         status = 0
     finally:
         os.write(answer, str(steps.count).encode())
@@ -86,6 +89,7 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
 def main() -> None:
     """Serve requests until stdin ends."""
     import leadhouse.bitrix24.source  # noqa: PLC0415 - everything heavy is loaded once, here
+    import leadhouse.kommo.source  # noqa: PLC0415
     import leadhouse.service  # noqa: F401, PLC0415
 
     for line in sys.stdin:

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, ClassVar, Self
 
 import msgspec
 import urllib3
@@ -30,101 +31,103 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT / 'pipelines'}{os.pathsep}{ROOT / 'tests'}", **more}
 
 
-@dataclass
-class Truth:
-    """What a portal in another process holds; answers what the oracle asks a `Portal`."""
-
-    told: dict[str, Any]
-
-    def leads(self) -> list[dict[str, Any]]:
-        """Return all readable leads."""
-        return list(self.told["leads"])
-
-    def stage_history(self) -> list[dict[str, Any]]:
-        """Return the rows of stage history."""
-        return list(self.told["stage_history"])
-
-    def userfields(self) -> list[dict[str, Any]]:
-        """Return the user fields of leads."""
-        return list(self.told["userfields"])
-
-
 @dataclass(frozen=True)
 class Served:
-    """Rows that a portal was asked for, in pages, and HTTP requests."""
+    """HTTP requests that a portal was sent, and rows that it was asked for, in pages, by table."""
 
     requests: int
-    lead_pages: int
-    history_pages: int
+    pages: Mapping[str, int]
 
     def __sub__(self, other: Self) -> "Served":
-        return Served(
-            self.requests - other.requests,
-            self.lead_pages - other.lead_pages,
-            self.history_pages - other.history_pages,
-        )
+        pages = {table: number - other.pages[table] for table, number in self.pages.items()}
+        return Served(self.requests - other.requests, pages)
 
 
-class PortalProcess:
-    """A sandbox portal in a process of its own."""
+class PortalProcess(ABC):
+    """A sandbox portal in a process of its own.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._control = url.replace("/rest/1/", "/sandbox/")
+    Args:
+        said: the lines that it printed when it began.
+
+    Attributes:
+        source: the source.
+        page_rows: rows of a page.
+        weights: tables whose rows are counted, and what such a row weighs in a package, in leads.
+    """
+
+    source: ClassVar[str]
+    page_rows: ClassVar[int]
+    weights: ClassVar[Mapping[str, float]]
+    _lines: ClassVar[int] = 1
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+        self.url = said[0]
         self._http = urllib3.PoolManager(retries=False, timeout=120)
 
     @classmethod
     @contextmanager
     def running(cls, leads: int, seed: int) -> Iterator[Self]:
         """Serve a new portal for the length of the block."""
-        command = [sys.executable, "-m", "leadhouse", "sandbox", "bitrix24", "--leads", str(leads), "--seed", str(seed)]
+        command = [sys.executable, "-m", "leadhouse", "sandbox", cls.source, "--leads", str(leads), "--seed", str(seed)]
         with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
             try:
                 out = process.stdout
                 assert out is not None
-                portal = cls(out.readline().strip())
+                portal = cls([out.readline().strip() for _ in range(cls._lines)])
                 yield portal
                 portal._http.clear()
             finally:
                 process.terminate()
 
+    @property
+    @abstractmethod
+    def control(self) -> str:
+        """The URL of its control surface."""
+
+    @abstractmethod
+    def access(self) -> dict[str, str]:
+        """Return how to reach it at once, unpaced, as environment."""
+
+    @abstractmethod
     def served(self) -> Served:
         """Return what the portal was asked for so far."""
-        told = self._http.request("GET", self._control + "stats").json()
-        commands = told["commands"]
-        return Served(told["http_requests"], commands.get("crm.lead.list", 0), commands.get("crm.stagehistory.list", 0))
 
-    def truth(self) -> Truth:
-        """Return all that the portal holds."""
-        return Truth(msgspec.json.decode(self._http.request("GET", self._control + "truth").data))
+    def repeated(self) -> float:
+        """Return the rows that a run is asked for more than once though nobody disturbs it, weighed in leads."""
+        return 0.0
+
+    @abstractmethod
+    def assert_equal(self, to: str) -> None:
+        """Fail unless a warehouse holds exactly what the portal has."""
 
     def live(self, **wanted: int) -> None:
         """Let life happen on the portal."""
-        answer = self._http.request("POST", self._control + "life", json=wanted)
+        answer = self._http.request("POST", f"{self.control}life", json=wanted)
         assert answer.status == 200, answer.data
+
+    def told(self, what: str) -> dict[str, Any]:
+        """Return what the control surface tells."""
+        told: dict[str, Any] = msgspec.json.decode(self._http.request("GET", f"{self.control}{what}").data)
+        return told
 
 
 class Sync:
     """A real `leadhouse sync` process.
 
     Args:
-        url: the portal's webhook.
+        portal: the portal.
         to: the warehouse.
         data: its DLT_DATA_DIR.
         log: where its stderr goes.
         package: leads after which a package ends; None leaves the product's own figure.
     """
 
-    def __init__(self, url: str, to: str, data: Path, log: Path, *, package: int | None = None) -> None:
+    def __init__(self, portal: PortalProcess, to: str, data: Path, log: Path, *, package: int | None = None) -> None:
         entry = ["-m", "leadhouse"] if package is None else ["-c", _LIMIT_ONE_PACKAGE.format(leads=package)]
-        env = environment(
-            SOURCES__BITRIX24__WEBHOOK_URL=url,
-            SOURCES__BITRIX24__REQUESTS_PER_SECOND="100000",
-            SOURCES__BITRIX24__BURST="100000",
-            DLT_DATA_DIR=str(data),
-        )
+        env = environment(**portal.access(), DLT_DATA_DIR=str(data))
         self._log: IO[str] = log.open("a")
-        command = [sys.executable, *entry, "sync", "bitrix24", "--to", to, "--json"]
+        command = [sys.executable, *entry, "sync", portal.source, "--to", to, "--json"]
         self.process = subprocess.Popen(
             command, env=env, stdout=subprocess.PIPE, stderr=self._log, text=True, cwd=log.parent
         )

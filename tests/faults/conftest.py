@@ -8,15 +8,18 @@ import pytest
 import structlog
 
 from faults.command import Command
+from kommo_scene import KommoScene, small_account
 from leadhouse.pace import Pause
+from leadhouse.sandbox import kommo
 from leadhouse.sandbox.bitrix24 import Portal, serve
+from leadhouse.sandbox.kommo import Account
 from scene import Scene, small_portal
 
 
 class Waits:
     """What was waited for: seconds, in order. Portal time passes with it, real time does not."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal | Account) -> None:
         self._portal = portal
         self.limits: list[float] = []
         self.retries: list[float] = []
@@ -59,6 +62,30 @@ def scene(portal: Portal, tmp_path: Path) -> Iterator[Scene]:
     """The portal over real HTTP, and a DuckDB file."""
     with serve(portal) as served:
         yield Scene(portal, served.url, f"duckdb:{tmp_path / 'leads.duckdb'}", verifiable=False)
+
+
+@pytest.fixture
+def account() -> Account:
+    """An account with a second in which more leads were modified than a small page holds."""
+    account = small_account(leads=160, seed=11)
+    account.storm([lead["id"] for lead in account.leads()[:60]], {"name": "All at once"})
+    account.clock.advance(60)
+    return account
+
+
+@pytest.fixture
+def account_waits(account: Account, monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """Nobody really sleeps."""
+    waits = Waits(account)
+    waits.replace(monkeypatch)
+    return waits
+
+
+@pytest.fixture
+def kommo_scene(account: Account, tmp_path: Path) -> Iterator[KommoScene]:
+    """The account over real HTTP, and a DuckDB file."""
+    with kommo.serve(account) as served:
+        yield KommoScene(account, served.url, f"duckdb:{tmp_path / 'leads.duckdb'}", verifiable=False)
 
 
 @pytest.fixture

@@ -1,97 +1,83 @@
 """Life on the portal while a run reads: between two pages, between two packages. One more sync, and all is equal."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 import oracle
+from any_scene import AnyScene
 from leadhouse.progress import Lines
-from leadhouse.sandbox.bitrix24 import Portal
 from scene import Scene, in_small_packages, small_portal
 
 
 @pytest.fixture
-def busy(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """A portal read in requests of two pages and packages of two pages."""
-    in_small_packages(monkeypatch, leads=100, pages=2)
-    return duckdb_scene
+def busy(file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch) -> AnyScene:
+    """A portal of each source, read in requests of two pages and packages of two pages."""
+    file_scene.in_small_packages(monkeypatch, leads=100, pages=2)
+    return file_scene
+
+
+@pytest.fixture
+def busy_way(way_scene: AnyScene, monkeypatch: pytest.MonkeyPatch) -> AnyScene:
+    """The same over each family of methods."""
+    way_scene.in_small_packages(monkeypatch, leads=100, pages=2)
+    return way_scene
 
 
 @pytest.fixture(params=["lead", "item"])
-def busy_family(busy: Scene, request: pytest.FixtureRequest) -> Scene:
-    """The same over both API families."""
-    busy.api = request.param
-    return busy
+def busy_family(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Scene:
+    """The same, of Bitrix24 alone."""
+    in_small_packages(monkeypatch, leads=100, pages=2)
+    duckdb_scene.api = request.param
+    return duckdb_scene
 
 
-def before_page(scene: Scene, number: int, happens: Callable[[Portal], None]) -> list[int]:
-    """Let something happen once, before the portal answers page `number` (0 is the first) of its leads.
-
-    Returns a list that holds the number once it happened.
-    """
-    pages, happened = [0], list[int]()
-
-    def hook(method: str, params: dict[str, Any], portal: Portal) -> None:
-        if method != f"crm.{scene.api}.list" or "DESC" in str(params.get("order")).upper():
-            return
-        if pages[0] == number and not happened:
-            happened.append(number)
-            happens(portal)
-        pages[0] += 1
-
-    scene.portal.before_command.append(hook)
-    return happened
-
-
-def quiesce(scene: Scene) -> None:
+def quiesce(scene: AnyScene) -> None:
     """Nothing happens any more, one more sync, and the tables are the portal's."""
-    scene.portal.before_command.clear()
-    scene.sync()
+    scene.quiet().sync()
     scene.check()
 
 
-def ids(portal: Portal) -> list[int]:
-    return list(portal.store.ids)
-
-
 @pytest.mark.parametrize(("page", "seconds"), [(1, 0), (2, 1)], ids=["same second", "a second later"])
-def test_edits_behind_and_ahead_of_the_reading_position(busy_family: Scene, page: int, seconds: int) -> None:
-    behind, ahead = ids(busy_family.portal)[10], ids(busy_family.portal)[-10]
+def test_edits_behind_and_ahead_of_the_reading_position(busy_way: AnyScene, page: int, seconds: int) -> None:
+    order = busy_way.in_reading_order()
+    behind, ahead, owner = order[10], order[-10], busy_way.with_phone()
 
-    def edit(portal: Portal) -> None:
-        portal.clock.advance(seconds)
+    def edit() -> None:
+        busy_way.portal.clock.advance(seconds)
         for lead_id in (behind, ahead):
-            portal.update_lead(lead_id, {"TITLE": "edited between two pages", "PHONE": [{"VALUE": "+44 7700 900111"}]})
+            busy_way.edit(lead_id, "edited between two pages")
+        busy_way.add_phone(owner, "+44 7700 900111")
 
-    happened = before_page(busy_family, page, edit)
-    busy_family.sync()
+    happened = busy_way.before_page(page, edit)
+    busy_way.sync()
     assert happened
-    assert busy_family.lead(ahead)["title"] == "edited between two pages"
-    assert busy_family.lead(behind)["title"] != "edited between two pages"
-    quiesce(busy_family)
-    assert busy_family.lead(behind)["title"] == "edited between two pages"
+    assert busy_way.title(ahead) == "edited between two pages"
+    assert (busy_way.title(behind) == "edited between two pages") == busy_way.brings_edits_back
+    quiesce(busy_way)
+    assert busy_way.title(behind) == "edited between two pages"
 
 
-def test_a_last_phone_that_goes_behind_the_reading_position(busy_family: Scene) -> None:
-    lead_id = busy_family.with_phone()
-    before_page(busy_family, 2, lambda _: busy_family.drop_phones(lead_id))
-    busy_family.sync()
-    assert busy_family.one(f"SELECT count(*) FROM {{lead_phones}} WHERE lead_id = {lead_id}") == 1  # noqa: S608
-    quiesce(busy_family)
+def test_a_last_phone_that_goes_during_the_run(busy_way: AnyScene) -> None:
+    """Behind the reading position, where phones come with the leads."""
+    owner = busy_way.with_phone()
+    happened = busy_way.before_page(2, lambda: busy_way.drop_phones(owner))
+    busy_way.sync()
+    assert happened
+    assert len(busy_way.phones(owner)) == (0 if busy_way.brings_edits_back else 1)
+    quiesce(busy_way)
+    assert busy_way.phones(owner) == []
 
 
-def test_a_lead_edited_before_every_page_does_not_starve(busy: Scene) -> None:
-    hot = ids(busy.portal)[-1]
+def test_a_lead_edited_before_every_page_does_not_starve(busy: AnyScene) -> None:
+    hot = busy.ids()[-1]
 
-    def hook(_: str, __: object, portal: Portal) -> None:
-        portal.clock.advance(7)
-        portal.update_lead(hot, {"TITLE": f"edited at {portal.clock.second()}"})
+    def edit() -> None:
+        busy.portal.clock.advance(7)
+        busy.edit(hot, f"edited at {busy.portal.clock.second()}")
 
-    busy.portal.before_command.append(hook)
+    busy.before_each_request(edit)
     for _ in range(2):
         summary = busy.sync()
-        assert busy.lead(hot)["title"] is not None
+        assert busy.title(hot) is not None
         assert summary.outcome == "done"
     quiesce(busy)
 
@@ -100,25 +86,25 @@ def test_a_lead_edited_before_every_page_does_not_starve(busy: Scene) -> None:
 def test_two_thousand_leads_edited_in_one_second_across_page_borders(duckdb_scene: Scene) -> None:
     """First while all leads are read, then while the storm itself is read: half of it again in the same second."""
     scene = duckdb_scene
-    stormed = ids(scene.portal)[50:2050]
-    before_page(scene, 3, lambda portal: portal.storm(stormed, {"SOURCE_DESCRIPTION": "campaign"}))
+    stormed = scene.ids()[50:2050]
+    scene.before_page(3, lambda: scene.storm(stormed, "campaign"))
     scene.sync()
     summary = scene.sync()
     assert summary.leads_read == 2000
     scene.check()
 
-    scene.later().portal.storm(stormed, {"SOURCE_DESCRIPTION": "second campaign"})
-    scene.portal.before_command.clear()
-    before_page(scene, 20, lambda portal: portal.storm(stormed[::2], {"POST": "buyer"}))
+    scene.later().storm(stormed, "second campaign")
+    scene.quiet().before_page(20, lambda: scene.portal.storm(stormed[::2], {"POST": "buyer"}))
     assert scene.sync().leads_read == 2000
     quiesce(scene)
 
 
 def test_a_custom_field_that_is_made_during_the_run(busy_family: Scene) -> None:
     """Its column is there in the run that first sees it, with the values of the leads read after."""
-    behind, ahead = ids(busy_family.portal)[3], ids(busy_family.portal)[-3]
+    portal = busy_family.portal
+    behind, ahead = busy_family.ids()[3], busy_family.ids()[-3]
 
-    def make(portal: Portal) -> None:
+    def make() -> None:
         portal.add_userfield("UF_CRM_REGION", "string")
         portal.add_userfield("UF_CRM_DOORS", "integer")
         portal.add_userfield("UF_CRM_COLOURS", "string", multiple=True)
@@ -127,7 +113,7 @@ def test_a_custom_field_that_is_made_during_the_run(busy_family: Scene) -> None:
                 lead_id, {"UF_CRM_REGION": "West", "UF_CRM_DOORS": "4", "UF_CRM_COLOURS": ["red", "blue"]}
             )
 
-    before_page(busy_family, 2, make)
+    busy_family.before_page(2, make)
     busy_family.sync()
     held = oracle.columns(busy_family.to)["leads"]
     assert (held["uf_crm_region"], held["uf_crm_doors"]) == ("varchar", "bigint")
@@ -138,23 +124,23 @@ def test_a_custom_field_that_is_made_during_the_run(busy_family: Scene) -> None:
     quiesce(busy_family)
 
 
-def test_a_custom_field_that_is_removed_during_the_run(busy: Scene) -> None:
-    before_page(busy, 2, lambda portal: portal.remove_userfield("UF_CRM_SEATS"))
-    busy.sync()
-    quiesce(busy)
+def test_a_custom_field_that_is_removed_during_the_run(busy_family: Scene) -> None:
+    busy_family.before_page(2, lambda: busy_family.portal.remove_userfield("UF_CRM_SEATS"))
+    busy_family.sync()
+    quiesce(busy_family)
 
 
 def test_leads_that_come_and_go_during_the_run(busy_family: Scene) -> None:
     """The last lead of a page that was read, the first of the next one, and one ahead go; new ones come at the end."""
-    before = ids(busy_family.portal)
+    before = busy_family.ids()
     born: list[int] = []
 
-    def happen(portal: Portal) -> None:
+    def happen() -> None:
         for lead_id in (before[99], before[100], before[120]):
-            portal.delete_lead(lead_id)
-        born.extend(portal.invent_leads(60))
+            busy_family.delete(lead_id)
+        born.extend(busy_family.invent(60))
 
-    before_page(busy_family, 2, happen)
+    busy_family.before_page(2, happen)
     summary = busy_family.sync()
     held = {row["id"] for row in busy_family.rows("SELECT id FROM {leads}")}
     assert held == {*before, *born} - {before[100], before[120]}
@@ -162,24 +148,42 @@ def test_leads_that_come_and_go_during_the_run(busy_family: Scene) -> None:
     quiesce(busy_family)
 
 
-def test_the_whole_page_after_the_position_goes_during_the_run(busy: Scene) -> None:
-    """The reference of the next page then points behind the end; nothing restarts at the first lead."""
-    before = ids(busy.portal)
+def test_leads_that_come_and_go_during_a_run_of_any_source(busy: AnyScene) -> None:
+    """Some that were read, some that were not; none of the others is lost."""
+    order = busy.in_reading_order()
+    gone, born = [*order[20:24], *order[110:114]], list[int]()
 
-    def happen(portal: Portal) -> None:
-        for lead_id in before[100:]:
-            portal.delete_lead(lead_id)
+    def happen() -> None:
+        for lead_id in gone:
+            busy.delete(lead_id)
+        born.extend(busy.invent(60))
 
-    before_page(busy, 2, happen)
-    assert busy.sync().leads_read == 100
+    busy.before_page(2, happen)
+    busy.sync()
+    held = busy.written_at().keys()
+    assert held >= {*order, *born} - set(gone)
+    assert held.isdisjoint(order[110:114])
     quiesce(busy)
 
 
-def test_the_cursor_is_the_clock_from_before_the_first_page(busy: Scene) -> None:
-    def hook(_: str, __: object, portal: Portal) -> None:
-        portal.clock.advance(30)
+def test_the_whole_page_after_the_position_goes_during_the_run(
+    duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference of the next page then points behind the end; nothing restarts at the first lead."""
+    in_small_packages(monkeypatch, leads=100, pages=2)
+    scene, before = duckdb_scene, duckdb_scene.ids()
 
-    busy.portal.before_command.append(hook)
+    def happen() -> None:
+        for lead_id in before[100:]:
+            scene.delete(lead_id)
+
+    scene.before_page(2, happen)
+    assert scene.sync().leads_read == 100
+    quiesce(scene)
+
+
+def test_the_cursor_is_the_clock_from_before_the_first_page(busy: AnyScene) -> None:
+    busy.before_each_request(lambda: busy.portal.clock.advance(30))
     summary = busy.sync()
     assert summary.cursor_to is not None
     assert summary.cursor_to.isoformat() <= "2026-11-21T09:01:00+00:00"
@@ -190,30 +194,30 @@ def test_the_cursor_is_the_clock_from_before_the_first_page(busy: Scene) -> None
 class _Life(Lines):
     """Edits the portal whenever the run reports a step: also while packages are loaded."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, scene: AnyScene) -> None:
         super().__init__()
-        self._portal = portal
+        self._scene = scene
         self.steps = 0
 
     def step(self, doing: str, leads: int) -> None:
         super().step(doing, leads)
         self.steps += 1
-        self._portal.clock.advance(self.steps % 2)
-        self._portal.live(create=1, edit=3, phone_add=1, phone_remove=1, stage=1, seed=self.steps)
+        self._scene.portal.clock.advance(self.steps % 2)
+        self._scene.life(seed=self.steps, create=1, edit=3, phone_add=1, phone_remove=1, stage=1)
 
 
-def test_life_between_packages(busy: Scene) -> None:
-    life = _Life(busy.portal)
+def test_life_between_packages(busy: AnyScene) -> None:
+    life = _Life(busy)
     for _ in range(2):
         busy.sync(progress=life)
     assert life.steps >= 4
     quiesce(busy)
 
 
-def test_life_during_a_full_run_brings_no_older_version_back(busy: Scene) -> None:
+def test_life_during_a_full_run_brings_no_older_version_back(busy: AnyScene) -> None:
     busy.synced()
-    behind = ids(busy.portal)[1]
-    before_page(busy, 2, lambda portal: portal.storm([behind], {"TITLE": "newest"}))
+    behind = busy.in_reading_order()[1]
+    busy.before_page(2, lambda: busy.storm([behind], "newest"))
     busy.later().sync(full=True)
     quiesce(busy)
-    assert busy.lead(behind)["title"] == "newest"
+    assert busy.title(behind) == "newest"

@@ -5,72 +5,71 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dlt
 import pytest
 
-import oracle
+import contents
+from any_scene import AnyScene
 from crash.processes import environment
 from leadhouse.bitrix24 import census
 from leadhouse.errors import CredentialsError, StateError
 from leadhouse.inventory import Inventory
 from leadhouse.pipeline import opened
-from leadhouse.sandbox.bitrix24 import Portal
 from leadhouse.verdict import Verdict
-from scene import Crash, Scene, crash_at, in_small_packages, small_portal
-
-OLD = "2019-05-05T10:00:00+03:00"
-
-
-def ids(portal: Portal) -> list[int]:
-    return [int(lead["ID"]) for lead in portal.leads()]
+from scene import OLD, Crash, Scene, crash_at
 
 
 def told(verdict: Verdict) -> list[tuple[int, str, Any, Any]]:
     return [(one.lead, one.place, one.portal, one.warehouse) for one in verdict.differences]
 
 
-def everything(to: str) -> dict[str, list[oracle.Row]]:
+def everything(scene: AnyScene) -> dict[str, list[contents.Row]]:
     """Return all rows of all tables, dlt's own included."""
-    tables = oracle.query(
-        to,
-        "SELECT table_schema, table_name FROM information_schema.tables "
-        "WHERE table_schema IN ('bitrix24', 'bitrix24_staging') ORDER BY 1, 2",
+    tables = scene.rows(
+        "SELECT table_schema, table_name FROM information_schema.tables "  # noqa: S608 - a test's own names
+        f"WHERE table_schema IN ('{scene.dataset}', '{scene.dataset}_staging') ORDER BY 1, 2"
     )
     names = [f'"{row["table_schema"]}"."{row["table_name"]}"' for row in tables]
-    return {name: sorted(oracle.query(to, f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
+    return {name: sorted(scene.rows(f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
 
 
 @pytest.fixture
-def synced(both_scene: Scene) -> Scene:
+def synced(every_scene: AnyScene) -> AnyScene:
     """A warehouse that equals the portal, and an hour later."""
-    both_scene.sync()
-    return both_scene.later()
+    return every_scene.synced().later()
 
 
 @pytest.fixture
-def filed(duckdb_scene: Scene) -> Scene:
+def filed(file_scene: AnyScene) -> AnyScene:
     """The same, where neither destination nor family matters."""
-    duckdb_scene.sync()
-    return duckdb_scene.later()
+    return file_scene.synced().later()
 
 
-def test_an_untouched_warehouse_is_equal_and_nothing_is_written(synced: Scene) -> None:
-    before = everything(synced.to)
+@pytest.fixture
+def bitrix24(duckdb_scene: Scene) -> Scene:
+    """The same of Bitrix24 alone."""
+    duckdb_scene.synced().later()
+    return duckdb_scene
+
+
+def test_an_untouched_warehouse_is_equal_and_nothing_is_written(synced: AnyScene) -> None:
+    before = everything(synced)
     verdict = synced.verify()
     assert verdict.equal
     assert (verdict.compared, verdict.apart, told(verdict)) == (len(synced.portal), 0, [])
     assert (verdict.counts.portal, verdict.counts.warehouse, verdict.counts.spans) == (150, 150, ())
-    assert len(before['"bitrix24"."sync_runs"']) == 1
-    assert everything(synced.to) == before
+    assert len(before[f'"{synced.dataset}"."sync_runs"']) == 1
+    assert everything(synced) == before
 
 
-def test_the_bytes_of_the_file_stay(filed: Scene, tmp_path: Path) -> None:
+def test_the_bytes_of_the_file_stay(filed: AnyScene, tmp_path: Path) -> None:
     file = tmp_path / "leads.duckdb"
     before = file.read_bytes()
-    filed.portal.delete_lead(ids(filed.portal)[3])
+    filed.delete(filed.ids()[3])
     assert not filed.verify().equal
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("leads.duckdb*")) == ["leads.duckdb"]
@@ -115,8 +114,9 @@ _DAMAGE: dict[str, tuple[str, str]] = {
 }
 
 
-def test_every_damage_is_found_at_its_place(synced: Scene) -> None:
+def test_every_damage_is_found_at_its_place(both_scene: Scene) -> None:
     """Each to a lead of its own, all at once: nothing hides another."""
+    synced = both_scene.synced().later()
     chosen = [int(lead["ID"]) for lead in synced.portal.leads() if len(lead.get("PHONE", ())) == 1]
     wanted = []
     for lead, (sql, place) in zip(chosen, _DAMAGE.values(), strict=False):
@@ -130,25 +130,25 @@ def test_every_damage_is_found_at_its_place(synced: Scene) -> None:
     assert verdict.apart == 0
 
 
-def test_a_lead_that_is_there_twice_is_found_also_outside_the_sample(filed: Scene) -> None:
-    twice = ids(filed.portal)[5]
+def test_a_lead_that_is_there_twice_is_found_also_outside_the_sample(filed: AnyScene) -> None:
+    twice = filed.ids()[5]
     filed.change(f"INSERT INTO {{leads}} SELECT * FROM {{leads}} WHERE id = {twice}")  # noqa: S608
     assert told(filed.verify(sample=0)) == [(twice, "leads", "there", "2 rows")]
 
 
 @pytest.mark.parametrize("way", ["counts", "listing"])
 def test_missing_vanished_and_hidden_leads_are_told_apart(
-    filed: Scene, way: str, monkeypatch: pytest.MonkeyPatch
+    bitrix24: Scene, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "counts":
         monkeypatch.setattr(census, "_SMALL_REQUESTS", 0)
         monkeypatch.setattr(census, "_MARGIN_IDS", 10)
         monkeypatch.setattr(census, "_requests_to_come", lambda *_: 0)
-    gone, hidden = ids(filed.portal)[10], ids(filed.portal)[90]
-    filed.portal.delete_lead(gone)
-    filed.portal.hide_lead(hidden)
-    (imported,) = filed.portal.import_leads(1, OLD)
-    verdict = filed.verify(sample=0)
+    gone, hidden = bitrix24.ids()[10], bitrix24.ids()[90]
+    bitrix24.delete(gone)
+    bitrix24.hide(hidden)
+    (imported,) = bitrix24.portal.import_leads(1, OLD)
+    verdict = bitrix24.verify(sample=0)
     assert told(verdict) == [
         (gone, "leads", "not found", "there"),
         (hidden, "leads", "access denied", "there"),
@@ -159,39 +159,38 @@ def test_missing_vanished_and_hidden_leads_are_told_apart(
 
 
 def test_a_lead_that_came_back_hides_none_that_vanished_beside_it(
-    filed: Scene, monkeypatch: pytest.MonkeyPatch
+    bitrix24: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their span has the same count."""
     monkeypatch.setattr(census, "_SMALL_REQUESTS", 0)
     monkeypatch.setattr(census, "_MARGIN_IDS", 10)
     monkeypatch.setattr(census, "MAX_COMMANDS", 2)
-    back, gone = ids(filed.portal)[20:22]
-    filed.change(f"UPDATE {{leads}} SET out_of_sight_at = synced_at WHERE id = {back}")  # noqa: S608
-    filed.portal.delete_lead(gone)
-    assert [(lead, place) for lead, place, _, _ in told(filed.verify(sample=0))] == [
+    back, gone = bitrix24.ids()[20:22]
+    bitrix24.change(f"UPDATE {{leads}} SET out_of_sight_at = synced_at WHERE id = {back}")  # noqa: S608
+    bitrix24.delete(gone)
+    assert [(lead, place) for lead, place, _, _ in told(bitrix24.verify(sample=0))] == [
         (back, "leads.out_of_sight_at"),
         (gone, "leads"),
     ]
 
 
-def test_a_lead_that_the_warehouse_has_marked_as_gone_is_no_difference(filed: Scene) -> None:
-    gone = ids(filed.portal)[10]
-    filed.portal.delete_lead(gone)
+def test_a_lead_that_the_warehouse_has_marked_as_gone_is_no_difference(filed: AnyScene) -> None:
+    gone = filed.ids()[10]
+    filed.delete(gone)
     filed.change(f"UPDATE {{leads}} SET deleted_at = synced_at WHERE id = {gone}")  # noqa: S608
     verdict = filed.verify()
     assert (verdict.equal, verdict.compared, verdict.counts.warehouse) == (True, 149, 149)
 
 
-def test_an_edit_that_moves_no_date_is_found(filed: Scene) -> None:
-    lead = filed.with_phone()
-    title = filed.portal.lead(lead)["TITLE"]
-    filed.portal.update_lead(lead, {"TITLE": "changed quietly"}, touch=False)
-    assert told(filed.verify()) == [(lead, "leads.title", "changed quietly", title)]
+def test_an_edit_that_moves_no_date_is_found(filed: AnyScene) -> None:
+    lead = filed.ids()[7]
+    title = filed.title_of(lead)
+    filed.edit_quietly(lead, "changed quietly")
+    assert told(filed.verify()) == [(lead, f"leads.{filed.title_column}", "changed quietly", title)]
 
 
-def test_what_happened_since_the_last_window_is_set_apart(synced: Scene) -> None:
-    changes = synced.portal.live(create=3, edit=4, phone_add=2, stage=2)
-    touched = {lead for leads in vars(changes).values() for lead in leads}
+def test_what_happened_since_the_last_window_is_set_apart(synced: AnyScene) -> None:
+    touched = synced.life(edit=4, stage=2) | {synced.add(f"new {number}") for number in range(3)}
     verdict = synced.verify()
     assert (verdict.equal, verdict.apart, verdict.compared) == (True, len(touched), 150 - len(touched) + 3)
     assert (verdict.counts.portal, verdict.counts.warehouse) == (153, 150)
@@ -200,36 +199,36 @@ def test_what_happened_since_the_last_window_is_set_apart(synced: Scene) -> None
     assert (verdict.equal, verdict.apart, verdict.compared) == (True, 0, 153)
 
 
-def test_damage_to_a_lead_that_was_edited_before_the_last_window_is_found_at_once(filed: Scene) -> None:
+def test_damage_to_a_lead_that_was_edited_before_the_last_window_is_found_at_once(filed: AnyScene) -> None:
     """It lies in the overlap, and the warehouse has that very version."""
-    lead = filed.with_phone()
-    filed.portal.update_lead(lead, {"TITLE": "new"})
+    lead = filed.ids()[7]
+    filed.edit(lead, "new")
     filed.portal.clock.advance(10)
     filed.sync()
-    filed.change(f"UPDATE {{leads}} SET title = 'damaged' WHERE id = {lead}")  # noqa: S608
-    assert told(filed.verify()) == [(lead, "leads.title", "new", "damaged")]
+    filed.change(f"UPDATE {{leads}} SET {filed.title_column} = 'damaged' WHERE id = {lead}")  # noqa: S608
+    assert told(filed.verify()) == [(lead, f"leads.{filed.title_column}", "new", "damaged")]
 
 
-def test_a_sample_is_compared_and_every_id_and_time(filed: Scene) -> None:
-    lead, stale = ids(filed.portal)[7], ids(filed.portal)[8]
-    filed.change(f"UPDATE {{leads}} SET date_modify = date_modify - INTERVAL '1 day' WHERE id = {stale}")  # noqa: S608
-    asked = filed.portal.commands["crm.lead.get"]
-    verdict = filed.verify(sample=20, seed=4)
+def test_a_sample_is_compared_and_every_id_and_time(bitrix24: Scene) -> None:
+    lead, stale = bitrix24.ids()[7], bitrix24.ids()[8]
+    bitrix24.change(f"UPDATE {{leads}} SET date_modify = date_modify - INTERVAL '1 day' WHERE id = {stale}")  # noqa: S608
+    asked = bitrix24.portal.commands["crm.lead.get"]
+    verdict = bitrix24.verify(sample=20, seed=4)
     assert [(one.lead, one.column) for one in verdict.differences] == [(stale, "date_modify")]
     assert 20 <= verdict.compared <= 21
-    assert filed.portal.commands["crm.lead.get"] - asked == verdict.compared
-    filed.change(f"UPDATE {{leads}} SET title = 'damaged' WHERE id <> {lead}")  # noqa: S608
-    first = filed.verify(sample=20, seed=4)
-    assert first.differences == filed.verify(sample=20, seed=4).differences
-    assert first.differences != filed.verify(sample=20, seed=5).differences
+    assert bitrix24.portal.commands["crm.lead.get"] - asked == verdict.compared
+    bitrix24.change(f"UPDATE {{leads}} SET title = 'damaged' WHERE id <> {lead}")  # noqa: S608
+    first = bitrix24.verify(sample=20, seed=4)
+    assert first.differences == bitrix24.verify(sample=20, seed=4).differences
+    assert first.differences != bitrix24.verify(sample=20, seed=5).differences
 
 
-def test_a_killed_first_run_has_nothing_to_verify_yet(filed: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = Scene(filed.portal, filed.url, filed.to.replace("leads", "fresh"))
+def test_a_killed_first_run_has_nothing_to_verify_yet(filed: AnyScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = replace(filed, to=filed.to.replace("leads", "fresh"))
     with pytest.raises(StateError, match="run `leadhouse sync` first"):
         fresh.verify()
     with monkeypatch.context() as patch:
-        in_small_packages(patch, leads=50, pages=1)
+        fresh.in_small_packages(patch, leads=50, pages=1)
         crash_at(patch, dlt.Pipeline, "load", 2)
         with pytest.raises(Crash):
             fresh.sync()
@@ -237,11 +236,12 @@ def test_a_killed_first_run_has_nothing_to_verify_yet(filed: Scene, monkeypatch:
         fresh.verify()
 
 
-def test_a_window_that_a_killed_run_left_open_is_set_apart(filed: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    edited = ids(filed.portal)
-    filed.portal.storm(edited, {"POST": "buyer"})
+def test_a_window_that_a_killed_run_left_open_is_set_apart(filed: AnyScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for position, lead in enumerate(filed.ids()):  # each in a second of its own
+        filed.portal.clock.advance(position % 2)
+        filed.edit(lead, "edited")
     with monkeypatch.context() as patch:
-        in_small_packages(patch, leads=50, pages=1)
+        filed.in_small_packages(patch, leads=50, pages=1)
         crash_at(patch, dlt.Pipeline, "load", 2)
         with pytest.raises(Crash):
             filed.sync()
@@ -250,8 +250,9 @@ def test_a_window_that_a_killed_run_left_open_is_set_apart(filed: Scene, monkeyp
     assert 0 < verdict.apart < 150
 
 
-def test_values_that_stores_keep_in_their_own_way_are_equal(synced: Scene) -> None:
+def test_values_that_stores_keep_in_their_own_way_are_equal(both_scene: Scene) -> None:
     """NUL, years 1 and 9999, cents, text of many scripts, values that fit no column."""
+    synced = both_scene.synced().later()
     lead = synced.with_phone()
     synced.portal.update_lead(
         lead, {"TITLE": "a\x00b ✓ Σ", "OPPORTUNITY": "9999999999999.99", "PHONE": [{"VALUE": "\x00 7700 900123"}]}
@@ -270,51 +271,50 @@ def test_values_that_stores_keep_in_their_own_way_are_equal(synced: Scene) -> No
     assert told(synced.verify()) == []
 
 
-def test_a_custom_field_that_only_the_portal_knows_is_no_difference_until_it_has_a_value(filed: Scene) -> None:
-    filed.portal.add_userfield("UF_CRM_REGION", "string")
-    assert filed.verify().equal
-    lead = filed.with_phone()
-    filed.portal.update_lead(lead, {"UF_CRM_REGION": "West"}, touch=False)
-    assert told(filed.verify()) == [(lead, "leads.uf_crm_region", "West", None)]
+def test_a_custom_field_that_only_the_portal_knows_is_no_difference_until_it_has_a_value(bitrix24: Scene) -> None:
+    bitrix24.portal.add_userfield("UF_CRM_REGION", "string")
+    assert bitrix24.verify().equal
+    lead = bitrix24.with_phone()
+    bitrix24.portal.update_lead(lead, {"UF_CRM_REGION": "West"}, touch=False)
+    assert told(bitrix24.verify()) == [(lead, "leads.uf_crm_region", "West", None)]
 
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("fault", ["rate_limited", "html_502", "html_200", "reset"])
-def test_faults_are_waited_out(filed: Scene, fault: str) -> None:
-    struck = filed.portal.faults.add(fault, times=3, match="batch", every=2)
-    verdict = filed.verify()
+def test_faults_are_waited_out(bitrix24: Scene, fault: str) -> None:
+    struck = bitrix24.portal.faults.add(fault, times=3, match="batch", every=2)
+    verdict = bitrix24.verify()
     assert (verdict.equal, verdict.compared, struck.fired) == (True, 150, 3)
     assert verdict.summary.retries == 3
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_a_command_that_is_left_out_is_asked_again(filed: Scene) -> None:
-    struck = filed.portal.faults.add("command_missing", times=5, match="crm.lead.get")
-    assert (filed.verify().compared, struck.fired) == (150, 5)
+def test_a_command_that_is_left_out_is_asked_again(bitrix24: Scene) -> None:
+    struck = bitrix24.portal.faults.add("command_missing", times=5, match="crm.lead.get")
+    assert (bitrix24.verify().compared, struck.fired) == (150, 5)
 
 
-def test_a_refused_webhook_is_the_operators(filed: Scene) -> None:
-    filed.portal.quirks.webhook_expired = True
-    before = everything(filed.to)
+def test_a_refused_access_is_the_operators(filed: AnyScene) -> None:
+    filed.refuse()
+    before = everything(filed)
     with pytest.raises(CredentialsError):
         filed.verify()
-    assert everything(filed.to) == before
+    assert everything(filed) == before
 
 
-def test_a_run_at_work_is_not_hindered_nor_waited_for(scene: Scene) -> None:
+def test_a_run_at_work_is_not_hindered_nor_waited_for(each_scene: AnyScene) -> None:
     """Another run holds the warehouse's locks all the while."""
-    scene.sync()
-    scene.later().portal.live(create=2, edit=3)
+    scene = each_scene.synced()
+    scene.later().life(create=2, edit=3)
     with opened(scene.warehouse(), lock_timeout=5.0):
         assert scene.verify(lock_timeout=0.0).equal
 
 
 def test_a_sync_between_two_looks_makes_no_difference(
-    postgres_url: str, duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On Postgres, where a run may load while the portal is asked."""
-    scene = Scene(duckdb_scene.portal, duckdb_scene.url, postgres_url)
-    scene.sync()
+    scene = replace(file_scene, to=postgres_url).synced()
     monkeypatch.setattr("leadhouse.verification._LOT_LEADS", 60)
     looks: list[str] = []
 
@@ -326,7 +326,7 @@ def test_a_sync_between_two_looks_makes_no_difference(
             if name not in looks:
                 looks.append(name)
                 scene.portal.clock.advance(700)
-                scene.portal.live(create=2, edit=20, phone_add=5, phone_remove=5, seed=len(looks))
+                scene.life(create=2, edit=20, phone_add=5, phone_remove=5, seed=len(looks))
                 scene.sync()
             return seen
 
@@ -343,13 +343,13 @@ def test_a_sync_between_two_looks_makes_no_difference(
 
 
 @pytest.fixture
-def command(filed: Scene, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def command(filed: AnyScene, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run `leadhouse verify` as a person would."""
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "leadhouse", "verify", "bitrix24", "--to", filed.to, *arguments],
-            env={**os.environ, **environment(SOURCES__BITRIX24__WEBHOOK_URL=filed.url)},
+            [sys.executable, "-m", "leadhouse", "verify", filed.source, "--to", filed.to, *arguments],
+            env={**os.environ, **environment(**filed.environment())},
             cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
@@ -357,30 +357,32 @@ def command(filed: Scene, tmp_path: Path) -> Callable[..., "subprocess.Completed
 
 
 def test_the_command_exits_with_0_1_and_2(
-    filed: Scene, command: Callable[..., "subprocess.CompletedProcess[str]"]
+    filed: AnyScene, command: Callable[..., "subprocess.CompletedProcess[str]"]
 ) -> None:
     done = command()
     assert (done.returncode, done.stdout.split("\n")[-2]) == (0, "equal"), done.stderr
-    lead = filed.with_phone()
-    phone = filed.portal.lead(lead)["PHONE"][0]["VALUE"]
-    filed.change(f"UPDATE {{lead_phones}} SET value = '+447700900199' WHERE lead_id = {lead}")  # noqa: S608
+    owner = filed.with_phone()
+    (phone,) = filed.phones(owner)
+    damage = f"SET value = '+447700900199' WHERE {filed.phones_parent} = {owner}"
+    filed.change(f"UPDATE {{{filed.phones_table}}} {damage}")
     masked, shown, parsed = command(), command("--show-values"), command("--json", "--sample", "all")
     assert [done.returncode for done in (masked, shown, parsed)] == [1, 1, 1]
     assert "1 difference\n" in masked.stdout
-    assert "lead_phones[" in masked.stdout
+    assert f"{filed.phones_table}[" in masked.stdout
     for said in (masked.stdout, masked.stderr, shown.stderr, parsed.stdout, parsed.stderr):
         assert phone not in said
         assert "900199" not in said
     assert phone in shown.stdout
     assert "+447700900199" in shown.stdout
-    assert json.loads(parsed.stdout)["differences"][0]["table"] == "lead_phones"
-    filed.portal.quirks.webhook_expired = True
+    assert json.loads(parsed.stdout)["differences"][0]["table"] == filed.phones_table
+    filed.refuse()
     refused = command("--json")
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("portal", [small_portal(0)], ids=["empty"])
-def test_an_empty_portal_equals_an_empty_warehouse(both_scene: Scene) -> None:
-    both_scene.sync()
-    verdict = both_scene.verify()
+@pytest.mark.usefixtures("size")
+@pytest.mark.parametrize("size", [0], ids=["empty"])
+def test_an_empty_portal_equals_an_empty_warehouse(every_scene: AnyScene) -> None:
+    every_scene.sync()
+    verdict = every_scene.verify()
     assert (verdict.equal, verdict.compared, verdict.counts.portal, verdict.counts.warehouse) == (True, 0, 0, 0)

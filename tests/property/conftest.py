@@ -6,7 +6,7 @@ _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 
 settings.register_profile(
     "swift",
-    max_examples=7,
+    max_examples=4,
     stateful_step_count=10,
     deadline=None,
     derandomize=True,

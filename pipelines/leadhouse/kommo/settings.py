@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leadhouse.errors import ConfigurationError
-from leadhouse.kommo.access import Application
+from leadhouse.kommo.access import Application, LongLivedToken, checked_base
 from leadhouse.settings import Option, PortalSettings, Told
 
 APPLICATION = ("client_id", "client_secret", "refresh_token", "redirect_uri")
@@ -50,6 +50,7 @@ def account_access(told: Mapping[str, str | None], section: str = "sources.kommo
             f"access_token and {next(iter(application))} are both set for [{section}]; keep the one or the other"
         )
     if token:
+        LongLivedToken(token)  # what is no token is refused before anything is opened
         return token
     if len(application) == len(APPLICATION):
         return Application(**application)
@@ -81,7 +82,7 @@ def read(told: Told) -> KommoSettings:
         )
     chosen = {name: told.get(name, secret=name != "redirect_uri") for name in _chosen(told.given)}
     access = account_access({name: str(value) for name, value in chosen.items() if value}, told.section)
-    return KommoSettings(**told.shared(REQUESTS_PER_SECOND), base_url=str(base_url), access=access)
+    return KommoSettings(**told.shared(REQUESTS_PER_SECOND), base_url=checked_base(str(base_url)), access=access)
 
 
 def _chosen(given: Mapping[str, Any]) -> tuple[str, ...]:
