@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
+from leadhouse.reconciliation import mark
 from leadhouse.session import LOCK_TIMEOUT_S, Session, run
 from leadhouse.summary import SyncSummary
 
@@ -122,12 +122,7 @@ def _refresh(session: Session, ids: Sequence[int], fates: dict[int, Fate]) -> No
         fates.update((number, Fate.OUT_OF_SIGHT if number in held else Fate.DENIED) for number in unseen)
         deleted = [number for number in gone if number in held]
         out_of_sight = [number for number in unseen if number in held]
-        if deleted or out_of_sight:
-            now, times = datetime.now(UTC), leads.deleted_at(deleted)
-            inventory.mark(
-                deleted={number: times.get(number, now) for number in deleted},
-                out_of_sight=dict.fromkeys(out_of_sight, now),
-            )
+        mark(leads, inventory, deleted, out_of_sight)
         session.summary.leads_deleted += len(deleted)
         session.summary.leads_out_of_sight += len(out_of_sight)
     finally:

@@ -1,7 +1,7 @@
 """What the cursor cannot see: leads that vanished, leads that came with an old date, edits that left no date."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -152,7 +152,8 @@ def look_into(session: Session, suspects: Collection[int]) -> None:
         living = [number for number, marked in marks.items() if marked == (None, None)]
         found = _mark(session, entities, inventory, living, [])
         again = set(suspects) - set(living) | set(found.present)
-        _load(session, chain, (entities, inventory), again, session.cursor)
+        if again:
+            _load(session, chain, (entities, inventory), again, session.cursor)
         session.summary.leads_deleted += found.gone
         session.summary.leads_out_of_sight += found.unseen
     finally:
@@ -239,10 +240,18 @@ def _mark(
         unseen += found.unseen
         present += [entities.id_of(row) for row in found.rows]
         session.progress.step("asking about missing leads", session.summary.leads_read)
-    if gone or unseen:
-        now = datetime.now(UTC)
-        times = entities.deleted_at(gone)
-        inventory.mark(
-            deleted={number: times.get(number, now) for number in gone}, out_of_sight=dict.fromkeys(unseen, now)
-        )
+    mark(entities, inventory, gone, unseen)
     return _Marks(len(gone), len(set(unseen) - set(hidden)), present)
+
+
+def mark(entities: "Entities", inventory: "Inventory", gone: Sequence[int], unseen: Sequence[int]) -> None:
+    """Mark leads as deleted, with the time that the portal tells, and as out of sight.
+
+    A time before the last modification that is held is another event's: a merge tells of its winner, too.
+    """
+    if not gone and not unseen:
+        return
+    now = datetime.now(UTC)
+    told, held = entities.deleted_at(gone), inventory.versions(gone)
+    times = {number: at for number, at in told.items() if at >= (held[number][0] or at)}
+    inventory.mark(deleted={number: times.get(number, now) for number in gone}, out_of_sight=dict.fromkeys(unseen, now))

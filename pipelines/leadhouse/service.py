@@ -121,6 +121,8 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()
+    # Before the window's packages: they remember that these were told of.
+    look_into(session, reader.suspects())
     unchanged = {}
     for chain in chains:
         inventory = inventories[chain.root]
@@ -132,5 +134,4 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     finally:
         ahead.close()
         reader.close()
-    look_into(session, reader.suspects())
     return reader.resumed

@@ -53,7 +53,8 @@ def test_a_fault_that_comes_everywhere_once_is_overcome_in_the_same_run(
         summary = scene.sync()
         assert [fault.fired for fault in faults] == [1] * len(places)
         assert summary.outcome == "done"
-        assert KINDS[kind] == "command" or kind in _HARMLESS or summary.retries >= len(places)
+        # One may strike an answer that has no body.
+        assert KINDS[kind] == "command" or kind in _HARMLESS or summary.retries >= len(places) - 1
         scene.check()
         scene.account.faults.clear()
         _change(scene.later(2), 1)

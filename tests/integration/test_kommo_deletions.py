@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from any_scene import Crash, crash_at
 from kommo_scene import KommoScene
+from leadhouse.inventory import Inventory
 
 
 @pytest.fixture
@@ -179,3 +181,28 @@ def test_deletions_of_contacts_and_companies_are_found_by_reconcile(scene: Kommo
     for table, number in (("contacts", contact), ("companies", company)):
         assert scene.one(f"SELECT deleted_at FROM {{{table}}} WHERE id = {number}") == at  # noqa: S608
     scene.check(ignoring_deleted=False)
+
+
+def test_a_deletion_is_not_forgotten_by_a_crash_after_it_was_told(
+    scene: KommoScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other = scene.ids()[3], scene.ids()[5]
+    scene.delete(gone)
+    scene.later(0.5).edit(other, "edited")
+    with monkeypatch.context() as patch:
+        crash_at(patch, Inventory, "mark", 1)
+        with pytest.raises(Crash):
+            scene.sync()
+    scene.later(2).sync()
+    assert scene.marks() == ({gone}, set())
+
+
+def test_a_winner_of_a_merge_that_goes_later_is_not_gone_since_the_merge(scene: KommoScene) -> None:
+    winner, loser = scene.ids()[3:5]
+    scene.account.merge_leads(winner, loser)
+    scene.later().sync()
+    scene.later(24).edit(winner, "later")
+    scene.sync()
+    scene.hide(winner)
+    scene.later().reconcile()
+    assert is_now(deleted_at(scene, winner))

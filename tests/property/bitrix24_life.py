@@ -32,6 +32,7 @@ class Bitrix24Life(LifeAndSyncs):
 
     scene: Scene
     families = (Family("leads", (*oracle.MULTIFIELD_TABLES.values(), "lead_custom_values"), "lead_id"),)
+    prompt = frozenset({"leads"})
     request = (Bitrix24Client, "batch")
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class Bitrix24Life(LifeAndSyncs):
         self.server = serve(portal)
         self.scene = Scene(portal, self.server.__enter__().url, self.to, api=api)
         self.scene.in_small_packages(self.patch, leads=50, pages=1)
-        self.note()
+        self.begin()
 
     def truth(self) -> Tables:
         """Return leads and their child rows."""
@@ -58,8 +59,8 @@ class Bitrix24Life(LifeAndSyncs):
         self.edit(pick, {"EMAIL": [{"VALUE": "during@example.org"}]})
 
     def hidden(self) -> list[int]:
-        """Return all leads."""
-        return list(self.scene.portal.store.ids)
+        """Return the leads that may not be read."""
+        return sorted(self.scene.portal.store.hidden)
 
     def reconciling(self, patch: pytest.MonkeyPatch, *, otherwise: bool) -> None:
         """Let the small portal be counted as large ones are."""

@@ -39,6 +39,7 @@ class KommoLife(LifeAndSyncs):
 
     scene: KommoScene
     families = kommo_oracle.FAMILIES
+    prompt = frozenset({"leads", "contacts"})
     request = (KommoClient, "_read")
 
     @initialize(
@@ -56,7 +57,7 @@ class KommoLife(LifeAndSyncs):
         self.scene.in_small_packages(self.patch, leads=50, pages=1)
         for module in ("walk", "entities"):
             self.patch.setattr(f"leadhouse.kommo.{module}.PAGE_ROWS", PAGE_ROWS)
-        self.note()
+        self.begin()
 
     def truth(self) -> Tables:
         """Return leads, contacts and companies with their child rows."""
@@ -93,7 +94,7 @@ class KommoLife(LifeAndSyncs):
         """Let one of MOMENTS happen."""
         account, lead_id, contact = self.scene.account, self.some(pick), self.contact(pick)
         if kind == "reveal":
-            self.scene.reveal(*self.hidden())
+            self.reveal()
         elif kind == "come":
             self.scene.invent(1 + pick % 3)
         elif kind == "restore" and account.stores["leads"].bin:

@@ -2,8 +2,9 @@
 
 After every run, also a crashed one, each lead (and whatever else a source tells of by itself, such as contacts) must
 be in the warehouse, with all its child rows, as the portal once showed it, and never older than the warehouse had it
-before. Deletions, leads with old dates, leads that go out of sight and edits that leave no date are part of that life;
-a reconcile puts them right. In the end all tables equal the portal, and what left it is marked.
+before. After every good run all is there that was dated when it changed. Deletions, leads with old dates, leads that
+go out of sight and edits that leave no date are part of that life, too; a reconcile puts them right. In the end all
+tables equal the portal, and what left it is marked.
 """
 
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,11 +63,13 @@ class LifeAndSyncs(RuleBasedStateMachine):
 
     Attributes:
         families: tables whose rows belong together.
+        prompt: roots of those that every run reads.
         request: class and method of the source's client that sends a request.
     """
 
     scene: AnyScene
     families: ClassVar[tuple[Family, ...]]
+    prompt: ClassVar[frozenset[str]]
     request: ClassVar[tuple[type, str]]
 
     def __init__(self) -> None:
@@ -77,6 +81,8 @@ class LifeAndSyncs(RuleBasedStateMachine):
         # What the portal showed, oldest first, and which of it the warehouse held last.
         self.shown: dict[Key, list[Whole]] = {}
         self.held: dict[Key, int] = {}
+        # What changed last without a date that a cursor could see.
+        self.undated: set[Key] = set()
 
     @property
     def to(self) -> str:
@@ -95,7 +101,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
 
     @abstractmethod
     def hidden(self) -> list[int]:
-        """Return the leads that may not be read, and maybe others."""
+        """Return the leads that may not be read."""
 
     def reconciling(self, patch: pytest.MonkeyPatch, *, otherwise: bool) -> None:
         """Let a reconcile go the other way, where the source has two."""
@@ -108,10 +114,18 @@ class LifeAndSyncs(RuleBasedStateMachine):
 
     def note(self) -> None:
         """Remember every lead with its child rows as the portal shows it now."""
+        now = datetime.fromtimestamp(self.scene.portal.clock.second(), UTC)
         for owner, whole in self.by_owner(self.truth()).items():
             versions = self.shown.setdefault(owner, [])
             if not versions or versions[-1] != whole:
                 versions.append(whole)
+                (row,) = whole[owner[0]].values()
+                (self.undated.discard if row[self.scene.modified_column] == now else self.undated.add)(owner)
+
+    def begin(self) -> None:
+        """Remember what a first run will see, whatever its dates."""
+        self.note()
+        self.undated.clear()
 
     def by_owner(self, tables: Tables) -> dict[Key, Whole]:
         """Return each lead's rows (each contact's …), by table and key; the owner is its table and id."""
@@ -196,8 +210,14 @@ class LifeAndSyncs(RuleBasedStateMachine):
     @rule()
     def all_leads_are_in_sight(self) -> None:
         """Rights are given again."""
-        self.scene.reveal(*self.hidden())
+        self.reveal()
         self.note()
+
+    def reveal(self) -> None:
+        """Give the right to read leads back; their times do not move."""
+        hidden = self.hidden()
+        self.undated |= {(self.families[0].root, number) for number in hidden}
+        self.scene.reveal(*hidden)
 
     # Syncs
 
@@ -210,6 +230,16 @@ class LifeAndSyncs(RuleBasedStateMachine):
         finally:
             self.scene.quiet()
         self.look()
+        if not during:
+            self.expect_all_dated()
+
+    def expect_all_dated(self) -> None:
+        """The warehouse has everything that was dated when it changed."""
+        held = self.by_owner(self.scene.held())
+        for owner, whole in self.by_owner(self.truth()).items():
+            if owner[0] in self.prompt and owner not in self.undated:
+                assert owner in held, f"{owner} lacks"
+                assert _holds(held[owner], whole), f"{owner} is {held[owner]}, the portal shows {whole}"
 
     def meanwhile(self, during: During) -> Callable[[], None]:
         """Return the hook that lets time pass and something happen before given requests."""
@@ -286,6 +316,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
                 self.scene.portal.clock.advance(10)
                 self.scene.sync()
                 self.look()
+                self.expect_all_dated()
                 self.scene.reconcile(every_lead=True)
                 self.look()
                 self.scene.check(ignoring_deleted=False)
