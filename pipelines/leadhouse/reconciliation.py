@@ -253,5 +253,5 @@ def mark(entities: "Entities", inventory: "Inventory", gone: Sequence[int], unse
         return
     now = datetime.now(UTC)
     told, held = entities.deleted_at(gone), inventory.versions(gone)
-    times = {number: at for number, at in told.items() if at >= (held[number][0] or at)}
+    times = {number: at for number, at in told.items() if number in held and at >= (held[number][0] or at)}
     inventory.mark(deleted={number: times.get(number, now) for number in gone}, out_of_sight=dict.fromkeys(unseen, now))

@@ -178,6 +178,7 @@ def test_a_token_without_rights_on_events_leaves_deletions_to_reconcile(kommo_sc
     scene.account.switches.events_forbidden = True
     gone = scene.ids()[7]
     scene.delete(gone)
+    scene.delete(scene.add("Never held"))
     scene.life(edit=3, seed=4)
     scene.sync()
     assert scene.marks() == (set(), set())

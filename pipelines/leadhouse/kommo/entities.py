@@ -99,7 +99,8 @@ class Entities:
         except (PermissionDeniedError, PortalMethodError) as error:
             log.info("the account's events cannot be read", why=str(error))
         if times.keys() < set(ids):
-            times = restorable(self._client, self._entity) | times
+            found = restorable(self._client, self._entity)
+            times = {number: found[number] for number in found.keys() & set(ids)} | times
         return times
 
     def decode(self, rows: Sequence[Any]) -> dict[str, pa.Table]:
