@@ -331,6 +331,8 @@ def demo(source: str, to: str, leads: int) -> None:
     problem = ""
     try:
         from leadhouse.demo import show as show_demo  # noqa: PLC0415
+
+        import_module(f"leadhouse.sandbox.{known_source(source)}.story")
     except ModuleNotFoundError as error:
         problem = error.name or "a package"
     if problem:
