@@ -5,7 +5,7 @@ that over every dataset that leadhouse fills. Views are made where they lack, an
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -232,5 +232,6 @@ def _replace(cursor: Any, kind: str, pieces: Sequence[_Piece], comments: Mapping
             cursor.execute(f"COMMENT ON VIEW {place}.{name} IS '{comments[name].replace(chr(39), chr(39) * 2)}'")
         cursor.execute("COMMIT")
     except BaseException:
-        cursor.execute("ROLLBACK")
+        with suppress(Exception):  # where the disk is full there is no transaction left; why it failed is told
+            cursor.execute("ROLLBACK")
         raise

@@ -20,8 +20,6 @@ from leadhouse.errors import WarehouseRefusedError, WarehouseUnavailableError
 from leadhouse.sandbox.bitrix24 import Portal
 from scene import Scene
 
-_MB = 2**20
-
 
 def _limit_files(size: int) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -45,10 +43,10 @@ def _small_disk(folder: Path, size: int) -> Iterator[Callable[[], None] | None]:
         assert libc.umount2(os.fsencode(folder), 2) == 0
 
 
-@pytest.mark.parametrize("megabytes", [1, 5])
-def test_a_disk_that_is_full_fails_and_heals_when_there_is_room(command: Command, megabytes: int) -> None:
+@pytest.mark.parametrize("kilobytes", [50, 100])
+def test_a_disk_that_is_full_fails_and_heals_when_there_is_room(command: Command, kilobytes: int) -> None:
     folder = command.folder / "disk"
-    with _small_disk(folder, megabytes * _MB) as before:
+    with _small_disk(folder, kilobytes * 1024) as before:
         to = f"duckdb:{folder / 'leads.duckdb'}"
         command.run(to, before=before).assert_failed(1, str(folder))
         roomy = command.folder / "leads.duckdb"
