@@ -16,9 +16,10 @@ from leadhouse.bitrix24.opening import Opening
 from leadhouse.bitrix24.sight import Watch
 from leadhouse.bitrix24.walk import Walk
 from leadhouse.columns import Kind
-from leadhouse.cursor import Backfill, Cursor, Window, close_window, open_window
+from leadhouse.cursor import Backfill, Cursor, Window
 from leadhouse.errors import LeadhouseError, OperatorError
 from leadhouse.pieces import Piece
+from leadhouse.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,9 +69,10 @@ class WindowReader:
     def __init__(self, client: Bitrix24Client, cursor: Cursor, options: Options) -> None:
         self._client = client
         self._options = options
+        self._wanted = Wanted(options.full, options.backfill)
         self._opening = Opening(client, family=options.family, region=options.region, stored=options.stored)
         self.cursor = cursor
-        self.resumed = self._stored_window() is not None
+        self.resumed = self._wanted.stored(cursor) is not None
         self.dictionaries: dict[str, pa.Table] = {}
         self.unavailable: list[str] = []
         self._widened = timedelta()
@@ -78,14 +80,9 @@ class WindowReader:
         self._start_walks()
 
     @property
-    def backfill(self) -> bool:
-        """True when a span is read again and the cursor stays."""
-        return self._options.backfill is not None
-
-    @property
     def rewrites(self) -> bool:
         """True when every row is written, also those that did not change."""
-        return not self.backfill and self.cursor.window is not None and self.cursor.window.full
+        return self._wanted.rewrites(self.cursor)
 
     def open(self) -> None:
         """Send the opening batch: the portal's clock, its fields and dictionaries, the first pages.
@@ -111,9 +108,7 @@ class WindowReader:
         Raises:
             LeadhouseError: the portal refused or cannot be read.
         """
-        window = self._stored_window()
-        if window is None:
-            raise ValueError("the window is not open")
+        window = self._wanted.open(self.cursor)
         if not window.leads_done:
             for piece, reached in self._lead_pieces(window):
                 window = reached
@@ -148,13 +143,11 @@ class WindowReader:
 
     def _history_piece(self, rows: list[Any], window: Window) -> Piece:
         made = {HISTORY: table_of(HISTORY, rows)} if rows else {}
-        return Piece(made, self._at(window), last=window.done)
+        return Piece(made, self._wanted.at(self.cursor, window), last=window.done)
 
     def closed(self, cursor: Cursor) -> Cursor:
         """Return what is remembered when all pieces are in the warehouse."""
-        if self.backfill:
-            return replace(cursor, backfill=None, backfill_window=None)
-        return close_window(cursor)
+        return self._wanted.closed(cursor)
 
     def extra_columns(self, _root: str) -> list[tuple[str, Kind]]:
         """Return the columns of `leads` beyond the contract, as far as known."""
@@ -170,14 +163,9 @@ class WindowReader:
 
     def _lead_piece(self, rows: list[Any], window: Window) -> Piece:
         if not rows:
-            return Piece({}, self._at(window), last=window.done)
+            return Piece({}, self._wanted.at(self.cursor, window), last=window.done)
         batch = self.pages.decode(rows)
-        return Piece(batch.tables, self._at(window), len(rows), batch.misfits, last=window.done)
-
-    def _at(self, window: Window) -> Cursor:
-        if self.backfill:
-            return replace(self.cursor, backfill_window=window)
-        return replace(self.cursor, window=window)
+        return Piece(batch.tables, self._wanted.at(self.cursor, window), len(rows), batch.misfits, last=window.done)
 
     def _gather(self, walk: Walk, rows: list[Any]) -> Iterator[tuple[list[Any], bool]]:
         """Yield the rows of each batch; the last ones are marked."""
@@ -189,29 +177,16 @@ class WindowReader:
                 yield last, False
         yield last, True
 
-    def _stored_window(self) -> Window | None:
-        """The window to go on with, None while there is none."""
-        if self._options.backfill is not None:
-            return self.cursor.backfill_window if self.cursor.backfill == self._options.backfill else None
-        window = self.cursor.window
-        return window if window is None or window.full or not self._options.full else None
-
     def _bounds(self) -> tuple[datetime | None, datetime | None]:
         """The span of modification time to ask for, in the portal's own offset."""
-        window, backfill = self._stored_window(), self._options.backfill
-        lower: datetime | None = None
-        if window is not None:
-            lower = window.lower
-        elif backfill is not None:
-            lower = backfill.since
-        elif self.cursor.cursor is not None and not self._options.full:
-            lower = self.cursor.cursor - self._options.overlap
+        backfill = self._options.backfill
+        lower = self._wanted.lower(self.cursor, self._options.overlap)
         until = backfill.until if backfill is not None else None
         zone = timezone(timedelta(minutes=self.cursor.offset_min))
         return lower and (lower - self._widened).astimezone(zone), until and until.astimezone(zone)
 
     def _start_walks(self) -> None:
-        window, family = self._stored_window(), self._opening.family
+        window, family = self._wanted.stored(self.cursor), self._opening.family
         lower, until = self._bounds()
         self._lower = lower
         self._first_rows: list[Any] = []
@@ -229,7 +204,7 @@ class WindowReader:
             newest_ids=lambda result: self.pages.newest_ids(result),  # noqa: PLW0108
             done=window.leads_done if window else False,
         )
-        no_history = self.backfill or (window is not None and HISTORY not in window.streams)
+        no_history = self._options.backfill is not None or (window is not None and HISTORY not in window.streams)
         after = window.streams.get(HISTORY, 0) if window else 0
         self._history = history_walk("h", self._client.portal, after=after, lower=lower, done=no_history)
         # Entries of leads that came with old dates: new ids, times before the window.
@@ -247,7 +222,7 @@ class WindowReader:
         if not self._leads.done:
             if self._opening.family is ITEM and self._lower is not None:
                 commands["recent"] = self._opening.family.recent()
-            incremental = self._lower is not None and not self.resumed and not self.backfill
+            incremental = self._lower is not None and not self.resumed and not self._options.backfill
             self._leads.chain = _FIRST_PAGES if incremental else MAX_COMMANDS - taken - len(commands) - 1
             commands |= self._leads.commands(probe=True)
         return commands
@@ -312,10 +287,5 @@ class WindowReader:
     def _open_window(self, now: datetime) -> None:
         offset = now.utcoffset() or timedelta()
         cursor = replace(self.cursor, offset_min=int(offset.total_seconds() // 60))
-        backfill = self._options.backfill
-        if backfill is None:
-            full = self._options.full
-            self.cursor = open_window(cursor, self.upper, self._options.overlap, streams=(HISTORY,), full=full)
-        elif self._stored_window() is None:
-            window = Window(backfill.since, self.upper)
-            self.cursor = replace(cursor, backfill=backfill, backfill_window=window)
+        streams = () if self._options.backfill else (HISTORY,)
+        self.cursor = self._wanted.opened(cursor, self.upper, self._options.overlap, streams)

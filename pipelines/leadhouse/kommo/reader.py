@@ -10,7 +10,7 @@ import structlog
 
 from leadhouse.columns import Kind
 from leadhouse.crm import WindowOptions
-from leadhouse.cursor import Cursor, Window, close_window, open_window
+from leadhouse.cursor import Cursor, Window
 from leadhouse.errors import PermissionDeniedError, PortalMethodError
 from leadhouse.kommo.account import Account, clock, zone_of
 from leadhouse.kommo.client import KommoClient, Reply
@@ -19,6 +19,7 @@ from leadhouse.kommo.events import moved
 from leadhouse.kommo.pages import Pages
 from leadhouse.kommo.walk import PAGE_ROWS, Walk
 from leadhouse.pieces import Piece
+from leadhouse.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,9 +65,10 @@ class WindowReader:
     def __init__(self, client: KommoClient, cursor: Cursor, options: WindowOptions, manner: Manner) -> None:
         self._client = client
         self._options = options
+        self._wanted = Wanted(options.full, options.backfill)
         self._manner = manner
         self.cursor = cursor
-        self.resumed = self._stored_window() is not None
+        self.resumed = self._wanted.stored(cursor) is not None
         self.dictionaries: dict[str, pa.Table] = {}
         self.unavailable: list[str] = []
         self._pages: dict[str, Pages] = {}
@@ -82,7 +84,7 @@ class WindowReader:
     @property
     def rewrites(self) -> bool:
         """True when every row is written, also those that did not change."""
-        return not self.backfill and self.cursor.window is not None and self.cursor.window.full
+        return self._wanted.rewrites(self.cursor)
 
     def open(self) -> None:
         """Ask for the account where it is not known yet, and for the first pages.
@@ -95,7 +97,7 @@ class WindowReader:
         if whole:
             self.upper = account.open()
             self.cursor = replace(self.cursor, zone=account.zone)
-        window = self._stored_window()
+        window = self._wanted.stored(self.cursor)
         positions = self._positions(window)
         news = False
         for entity in (LEADS, CONTACTS):
@@ -127,9 +129,7 @@ class WindowReader:
         Raises:
             LeadhouseError: the account refused or cannot be read.
         """
-        window = self._stored_window()
-        if window is None:
-            raise ValueError("the window is not open")
+        window = self._wanted.open(self.cursor)
         if not window.leads_done:
             for rows, position, done in self._lots(LEADS, window.after):
                 window = window.advance(position)
@@ -159,11 +159,12 @@ class WindowReader:
 
     def closed(self, cursor: Cursor) -> Cursor:
         """Return what is remembered when all pieces are in the warehouse."""
-        if self.backfill or cursor.window is None:
-            return replace(cursor, backfill=None, backfill_window=None)
-        read_at = cursor.window.upper if self._reads_all else cursor.dictionaries_at
+        closed = self._wanted.closed(cursor)
+        if self.backfill:
+            return closed
+        read_at = closed.cursor if self._reads_all else cursor.dictionaries_at
         # Positions are seconds here: they tell nothing of ids.
-        return replace(close_window(cursor), dictionaries_at=read_at, listed_through=cursor.listed_through)
+        return replace(closed, dictionaries_at=read_at, listed_through=cursor.listed_through)
 
     def close(self) -> None:
         """Free what reading took."""
@@ -191,19 +192,12 @@ class WindowReader:
             self._walks[entity.path] = Walk(self._client, lambda: self._pages_of(entity), position, until)
         return self._walks[entity.path]
 
-    def _stored_window(self) -> Window | None:
-        """The window to go on with, None while there is none."""
-        if self._options.backfill is not None:
-            return self.cursor.backfill_window if self.cursor.backfill == self._options.backfill else None
-        window = self.cursor.window
-        return window if window is None or window.full or not self._options.full else None
-
     def _positions(self, window: Window | None) -> dict[str, int]:
         """Return the seconds to read from."""
         if window is not None:
             leads = {} if window.leads_done else {LEADS.path: window.after}
             return leads | dict(window.streams)
-        lower, last = self._lower(), self.cursor.dictionaries_at
+        lower, last = self._wanted.lower(self.cursor, self._manner.overlap), self.cursor.dictionaries_at
         changes = None if lower is None or last is None or self.backfill else last - self._manner.overlap
         return {
             LEADS.path: self._begins(LEADS, lower),
@@ -223,39 +217,24 @@ class WindowReader:
         second, rows = newest
         return min(seconds, second if rows < PAGE_ROWS else second + 1)
 
-    def _lower(self) -> datetime | None:
-        """The time to read from, None reads all."""
-        if self._options.backfill is not None:
-            return self._options.backfill.since
-        if self._options.full or self.cursor.cursor is None:
-            return None
-        return self.cursor.cursor - self._manner.overlap
-
     def _is_due(self) -> bool:
         last = self.cursor.dictionaries_at
         return last is None or self.upper - last >= DICTIONARIES_EVERY
 
     def _open_window(self, positions: Mapping[str, int]) -> None:
-        backfill = self._options.backfill
+        fresh = self._wanted.stored(self.cursor) is None
         streams = [CONTACTS.path, *([COMPANIES.path] if self._reads_all else [])]
-        if backfill is None:
-            full = self._options.full
-            opened = self._stored_window() is None
-            self.cursor = open_window(self.cursor, self.upper, self._manner.overlap, streams=streams, full=full)
-            if opened and self.cursor.window is not None:
-                self.cursor = replace(self.cursor, window=self._from(self.cursor.window, positions))
-        elif self._stored_window() is None:
-            window = Window(backfill.since, self.upper, streams={CONTACTS.path: 0})
-            self.cursor = replace(self.cursor, backfill=backfill, backfill_window=self._from(window, positions))
-
-    def _from(self, window: Window, positions: Mapping[str, int]) -> Window:
-        streams = {name: positions[name] for name in window.streams}
-        return replace(window, ranges=((positions[LEADS.path], None),), streams=streams)
+        self.cursor = self._wanted.opened(self.cursor, self.upper, self._manner.overlap, streams)
+        if fresh:
+            window = self._wanted.open(self.cursor)
+            begins = {name: positions[name] for name in window.streams}
+            window = replace(window, ranges=((positions[LEADS.path], None),), streams=begins)
+            self.cursor = self._wanted.at(self.cursor, window)
 
     def _lots(self, entity: Entity, position: int) -> Iterator[tuple[list[Any], int, bool]]:
         """Yield rows, ids ascending and each once, with the second read up to; the last lot is marked."""
         walk = self._walk(entity, position)
-        upper = int(self._window.upper.timestamp())
+        upper = int(self._wanted.open(self.cursor).upper.timestamp())
         rows: dict[int, Any] = {}
         pages = self._pages_of(entity)
         for step in walk.steps(upper):
@@ -266,15 +245,8 @@ class WindowReader:
                 rows = {}
         yield _ascending(rows), walk.position, True
 
-    @property
-    def _window(self) -> Window:
-        window = self._stored_window()
-        assert window is not None  # noqa: S101 - pieces are read from an open window
-        return window
-
     def _piece(self, entity: Entity, rows: list[Any], window: Window) -> Piece:
-        at = {"backfill_window": window} if self.backfill else {"window": window}
-        cursor = replace(self.cursor, **at)  # type: ignore[arg-type]  # one of two fields of the same type
+        cursor = self._wanted.at(self.cursor, window)
         if not rows:
             return Piece({}, cursor, last=window.done)
         tables, misfits = self._pages_of(entity).decode(rows)

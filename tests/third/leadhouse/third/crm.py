@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 from leadhouse.child_rows import Drift, Rows
 from leadhouse.columns import ARROW, Kind, column, unix_seconds
 from leadhouse.crm import Chain, Crm, Difference, Found, WindowOptions
-from leadhouse.cursor import Cursor, Window, close_window, open_window
+from leadhouse.cursor import Cursor
 from leadhouse.errors import LeadhouseError, LeadNotFoundError, PortalBusyError, PortalFaultError
 from leadhouse.fingerprint import FINGERPRINT, Fingerprinter
 from leadhouse.live import Live
@@ -21,6 +20,7 @@ from leadhouse.pieces import Piece
 from leadhouse.retry import RetryingClient, Trouble
 from leadhouse.tables import tables
 from leadhouse.transport import Transport
+from leadhouse.wanted import Wanted
 
 from .settings import ThirdSettings
 
@@ -136,51 +136,34 @@ class _Rooms:
 
 
 class _WindowReader(_Rooms):
-    """Reads a window; its slot of the cursor is the window's or, for `--since/--until`, the backfill's."""
+    """Reads a window."""
 
     def __init__(
         self, client: _Client, region: str | None, cursor: Cursor, options: WindowOptions, overlap: timedelta
     ) -> None:
         super().__init__(client, region, cursor)
-        self._full, self._backfill, self._overlap = options.full, options.backfill, overlap
-        self._slot = "backfill_window" if options.backfill else "window"
-        kept = self._window if options.backfill in (None, cursor.backfill) else None
-        self.resumed = kept is not None and (kept.full or not options.full)
-
-    @property
-    def _window(self) -> Window | None:
-        window: Window | None = getattr(self.cursor, self._slot)
-        return window
+        self._wanted, self._overlap = Wanted(options.full, options.backfill), overlap
+        self.resumed = self._wanted.stored(cursor) is not None
 
     @property
     def rewrites(self) -> bool:
-        return self._full or (self._window is not None and self._window.full)
+        return self._wanted.rewrites(self.cursor)
 
     def open(self) -> None:
-        kept = self._window if self.resumed else None
-        lower = None if self._full else self.cursor.cursor and self.cursor.cursor - self._overlap
-        if self._backfill:
-            lower = self._backfill.since
-        if kept:
-            lower = kept.lower
+        kept, lower = self._wanted.stored(self.cursor), self._wanted.lower(self.cursor, self._overlap)
         self._pages = self.pages(kept.after if kept else 0, int(lower.timestamp()) if lower else 0)
         self._first = next(self._pages)
-        if self._backfill is None:
-            self.cursor = open_window(self.cursor, self.upper, self._overlap, full=self._full)
-        elif kept is None:
-            self.cursor = replace(self.cursor, backfill=self._backfill, backfill_window=Window(lower, self.upper))
+        self.cursor = self._wanted.opened(self.cursor, self.upper, self._overlap)
 
     def pieces(self) -> Iterator[Piece]:
-        rows, until = self._first, self._backfill.until if self._backfill else None
+        backfill = self._wanted.backfill
+        rows, until = self._first, backfill.until if backfill else None
         while True:
             following = next(self._pages, None)
-            window = self._window
-            if window is None:
-                raise ValueError("the window is not open")
+            window = self._wanted.open(self.cursor)
             window = window.advance(rows[-1]["id"]) if rows else window
             window = window.finish_leads() if following is None else window
-            moved: dict[str, Any] = {self._slot: window}
-            self.cursor = replace(self.cursor, **moved)
+            self.cursor = self._wanted.at(self.cursor, window)
             kept = [row for row in rows if until is None or row["modified"] < until.timestamp()]
             made, misfits = self.decoded(kept) if kept else ({}, 0)
             yield Piece(made, self.cursor, len(kept), misfits, last=following is None)
@@ -192,7 +175,7 @@ class _WindowReader(_Rooms):
         return ()
 
     def closed(self, cursor: Cursor) -> Cursor:
-        return replace(cursor, backfill=None, backfill_window=None) if self._backfill else close_window(cursor)
+        return self._wanted.closed(cursor)
 
 
 class _Refresh(_Rooms):
