@@ -1,4 +1,4 @@
-"""Workers on machines of their own: nothing is shared but the warehouse, and one run at a time writes a portal there."""
+"""Workers on machines of their own share nothing but the warehouse, and one run at a time writes a portal there."""
 
 import json
 import os
