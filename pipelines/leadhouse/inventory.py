@@ -55,8 +55,8 @@ class Inventory:
         return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
 
     def newest_id(self) -> int | None:
-        """Return the greatest lead id, None while there is none or the destination has no SQL."""
-        if not self.exists or self._warehouse.target.kind == "named":
+        """Return the greatest lead id, None while there is none."""
+        if not self.exists:
             return None
         with self._client() as (client, name):
             rows = client.execute_sql(f"SELECT max(id) FROM {name}")  # noqa: S608
@@ -64,7 +64,7 @@ class Inventory:
 
     def newest_second(self) -> tuple[int, int] | None:
         """Return the latest modification time (Unix seconds) and how many rows share it, None while there is none."""
-        if not self.exists or self._warehouse.target.kind == "named":
+        if not self.exists:
             return None
         modified = self._chain.modified
         sql = (
@@ -121,6 +121,9 @@ class Inventory:
             deleted: ids that the portal does not know any more, each with the time to write (UTC).
             out_of_sight: the same of ids that the access may not read any more.
         """
+        if self._warehouse.target.kind == "lake":
+            self._mark_lake(deleted, out_of_sight)
+            return
         with self._client() as (client, name), client.begin_transaction():
             for column, other, marks in (
                 ("deleted_at", "out_of_sight_at", deleted),
@@ -136,6 +139,14 @@ class Inventory:
                             f"WHERE id IN ({_listed(ids)})",
                             at,
                         )
+
+    def _mark_lake(self, deleted: Mapping[int, datetime], out_of_sight: Mapping[int, datetime]) -> None:
+        """Mark leads of a lake, all in one commit."""
+        from leadhouse.lakes.merge import mark  # noqa: PLC0415 - loads dlt
+
+        client: Any
+        with self._warehouse.held(), self._pipeline.destination_client() as client:
+            mark(client, self._chain.root, deleted_at=deleted, out_of_sight_at=out_of_sight)
 
     @contextmanager
     def _client(self) -> Iterator[tuple[Any, str]]:

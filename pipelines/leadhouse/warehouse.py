@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dlt import Pipeline
 
     from leadhouse.crm import Crm
+    from leadhouse.lakes.destination import LakeClient
+    from leadhouse.lakes.one_run import RunLock
 
 __all__ = ["CHANGED_BY_HAND", "Target", "Warehouse", "explain"]
 
@@ -60,6 +62,7 @@ class Warehouse:
         self._lock_timeout = lock_timeout
         self._guard: Any = None
         self._lock: Any = None
+        self._lake_lock: RunLock | None = None
         self.columns = 0
 
     @property
@@ -69,7 +72,9 @@ class Warehouse:
 
     @property
     def missing(self) -> bool:
-        """True when the destination is a DuckDB file that is not there."""
+        """True when the destination is a DuckDB file, or a lake's folder, that is not there."""
+        if self.target.kind == "lake":
+            return not self._lake().is_storage_initialized()
         return self.target.kind == "duckdb" and not Path(self.target.url).exists()
 
     @contextmanager
@@ -96,12 +101,16 @@ class Warehouse:
 
     @contextmanager
     def one_run(self) -> Iterator[None]:
-        """Let one run at a time write this dataset of a Postgres server, whichever machine it is on.
+        """Let one run at a time write this dataset of a Postgres server or a lake, whichever machine it is on.
 
         Raises:
             RunLockedError: another run is at work.
-            WarehouseRefusedError, WarehouseUnavailableError: the server cannot be used.
+            WarehouseRefusedError, WarehouseUnavailableError: the destination cannot be used.
         """
+        if self.target.kind == "lake":
+            with self._one_run_of_lake():
+                yield
+            return
         if self.target.kind != "postgres":
             yield
             return
@@ -126,8 +135,38 @@ class Warehouse:
             self._lock = None
             connection.close()
 
+    @contextmanager
+    def _one_run_of_lake(self) -> Iterator[None]:
+        from leadhouse.lakes.one_run import RunLock  # noqa: PLC0415 - loads dlt
+
+        problem: Exception
+        with ExitStack() as stack:
+            try:
+                self._lake_lock = RunLock(self._lake(), self.target.label)
+                stack.enter_context(self._lake_lock.held(self._lock_timeout))
+            except Exception as error:  # noqa: BLE001 - each kind of store has its own
+                problem = explain(error, self.target)
+            else:
+                try:
+                    yield
+                finally:
+                    self._lake_lock = None
+                return
+        raise problem
+
+    def _lake(self) -> "LakeClient":
+        """Return a client of the lake, before a pipeline is there."""
+        from dlt.common.schema import Schema  # noqa: PLC0415 - costs half a second
+
+        destination = self.target.destination()
+        bound = destination.spec()._bind_dataset_name(dataset_name=self.dataset)  # noqa: SLF001 - as dlt's pipeline does
+        client: LakeClient = destination.client(Schema("leadhouse"), bound)
+        return client
+
     def _check_lock(self) -> None:
-        """Fail where the server ended the connection that holds the lock of `one_run`: another run may have it."""
+        """Fail where the lock of `one_run` is lost: another run may have it."""
+        if self._lake_lock is not None:
+            self._lake_lock.check()
         if self._lock is None:
             return
         import psycopg2  # noqa: PLC0415 - loaded already, it holds the lock
