@@ -27,7 +27,7 @@ CHANGED_BY_HAND = (
 )
 REFUSED = (
     "password authentication failed|no password supplied|role |permission denied|read-only|version number|"
-    "cannot open file|no pg_hba.conf entry"
+    "cannot open file|not a directory|no pg_hba.conf entry"
 )
 CROWDED = "too many c|remaining connection slots|starting up|not yet accepting|shutting down|in recovery mode"
 # What a database's words mean for the run and its operator, the first that is found.

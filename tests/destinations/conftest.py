@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from any_scene import AnyScene
+from crash.crasher import crasher
 from kommo_scene import small_account
 from leadhouse.sandbox.bitrix24 import Portal
 from leadhouse.sandbox.kommo import Account
 from scene import small_portal
 from served import opened, warehouse
+
+__all__ = ["crasher"]
 
 LAKES = ("delta", "iceberg")
 ALL = ("duckdb", "postgres", *LAKES, "ducklake")
@@ -76,4 +79,21 @@ def kommo_scene(to: str, request: pytest.FixtureRequest) -> Iterator[AnyScene]:
 def lake_scene(lake: str, request: pytest.FixtureRequest) -> Iterator[AnyScene]:
     """A Bitrix24 portal and each lake."""
     with opened("lead", lake, request) as served:
+        yield served
+
+
+@pytest.fixture
+def iceberg_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[AnyScene]:
+    """A Bitrix24 portal and a lake of Iceberg tables."""
+    with opened("lead", described("iceberg", tmp_path, monkeypatch), request) as served:
+        yield served
+
+
+@pytest.fixture
+def served_scene(request: pytest.FixtureRequest) -> Iterator[AnyScene]:
+    """A Bitrix24 portal; its warehouses are the test's own."""
+    with opened("lead", "", request) as served:
+        served.verifiable = False
         yield served

@@ -61,7 +61,10 @@ class RunLock:
         Raises:
             WarehouseUnavailableError: so it is.
         """
-        if min(self._file._sync_locks(), default="") != self._file.lock_path:  # noqa: SLF001 - dlt keeps no public name for it
+        locks: list[str] = []
+        with suppress(RuntimeError):  # there are none
+            locks = self._file._sync_locks()  # noqa: SLF001 - dlt has no public name for it
+        if min(locks, default="") != self._file.lock_path:
             raise WarehouseUnavailableError(
                 f"{self._label}: another run took the lock of this one, which slept for too long; "
                 "the next run continues from the last checkpoint"
