@@ -55,8 +55,11 @@ class Inventory:
         return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
 
     def newest_id(self) -> int | None:
-        """Return the greatest lead id, None while there is none."""
-        if not self.exists:
+        """Return the greatest lead id, None while there is none.
+
+        None, too, where an interrupted package may have left a lead without its child rows: what comes is written then.
+        """
+        if not self.exists or not self._warehouse.target.transactions:
             return None
         with self._client() as (client, name):
             rows = client.execute_sql(f"SELECT max(id) FROM {name}")  # noqa: S608

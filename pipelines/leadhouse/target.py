@@ -28,12 +28,14 @@ class Target:
         url: path of the DuckDB file, the Postgres URL (a secret), or dlt's name of the destination.
         name: dlt's name of the destination, "" where a URL was given.
         table_format: of a lake: "delta" or "iceberg".
+        transactions: a lead and its child rows are written whole or not at all (a merge of dlt makes temporary tables).
     """
 
     kind: str
     url: str
     name: str = ""
     table_format: str = ""
+    transactions: bool = True
 
     @classmethod
     def parse(cls, to: str) -> "Target":
@@ -115,10 +117,11 @@ def _named(name: str) -> Target:
         if kind == "filesystem":
             return Target("lake", name, name, _table_format(name, told.protocol))
         if kind not in ("duckdb", "postgres"):
-            _check_replaces(name, kind, destination.capabilities().supported_merge_strategies)
+            able = destination.capabilities()
+            _check_replaces(name, kind, able.supported_merge_strategies)
             if kind == "ducklake":
                 _give_duckdb("ducklake")
-            return Target("named", name, name)
+            return Target("named", name, name, transactions=bool(able.supports_ddl_transactions))
         credentials = told.credentials
         if kind == "duckdb":
             return Target(kind, str(Path(credentials.database or f"{name}.duckdb").absolute()), name)

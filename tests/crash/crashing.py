@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -71,12 +72,12 @@ def _watch_lake(steps: Steps) -> None:
     from leadhouse.lakes.delta import DeltaLakeTable  # noqa: PLC0415
     from leadhouse.lakes.iceberg import IcebergLakeTable  # noqa: PLC0415
 
-    TransactionalFile.LOCK_TTL_SECONDS = 2.0  # the next run need not wait for half a minute
+    TransactionalFile.LOCK_TTL_SECONDS = 4.0  # the next run need not wait for half a minute
     for table in (DeltaLakeTable, IcebergLakeTable):
         for write in ("replace", "replace_all", "restore", "add"):
             steps.watch(table, write)
     steps.watch(SqlCatalog, "commit_table")
-    steps.watch(LocalFileSystem, "mv_file")
+    steps.watch(LocalFileSystem, "mv")
     steps.watch(LocalFileSystem, "rm_file")
 
 
@@ -100,6 +101,9 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
             _watch_lake(steps)
         service.sync(request["source"], requests_per_second=100_000, **request["sync"])
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os.write(answer, str(steps.count).encode())
         sys.stderr.flush()

@@ -61,10 +61,9 @@ class RunLock:
         Raises:
             WarehouseUnavailableError: so it is.
         """
-        locks: list[str] = []
-        with suppress(RuntimeError):  # there are none
-            locks = self._file._sync_locks()  # noqa: SLF001 - dlt has no public name for it
-        if min(locks, default="") != self._file.lock_path:
+        client, own = self._client, self._file.lock_path
+        files: list[str] = client.fs_client.ls(client.own_folder, detail=False, refresh=True)
+        if own != min((path for path in files if path.startswith(self._file.lock_prefix)), default=""):
             raise WarehouseUnavailableError(
                 f"{self._label}: another run took the lock of this one, which slept for too long; "
                 "the next run continues from the last checkpoint"
