@@ -49,10 +49,10 @@ class Inventory:
             return {}
         with self._client() as (client, name):
             rows = client.execute_sql(
-                f"SELECT id, {self._chain.modified}, _fingerprint, NOT ({_LIVES}) FROM {name} "  # noqa: S608 - integers
-                f"WHERE id IN ({_listed(ids)})"
+                f"SELECT id, {self._chain.modified}, _fingerprint, CASE WHEN {_LIVES} THEN 0 ELSE 1 END "  # noqa: S608 - integers
+                f"FROM {name} WHERE id IN ({_listed(ids)})"
             )
-        return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
+        return {row[0]: (row[1], row[2], bool(row[3])) for row in rows or ()}
 
     def newest_id(self) -> int | None:
         """Return the greatest lead id, None while there is none.
@@ -70,28 +70,29 @@ class Inventory:
         if not self.exists:
             return None
         modified = self._chain.modified
-        sql = (
-            "SELECT {modified}, count(*) FROM {name} WHERE {modified} = (SELECT max({modified}) FROM {name}) GROUP BY 1"
-        )
+        sql = "SELECT max({modified}), count(*) FROM {name} WHERE {modified} = (SELECT max({modified}) FROM {name})"
         with self._client() as (client, name):
-            rows = client.execute_sql(sql.format(modified=modified, name=name))
-        return (int(rows[0][0].timestamp()), rows[0][1]) if rows else None
+            ((latest, rows),) = client.execute_sql(sql.format(modified=modified, name=name))
+        return (int(latest.timestamp()), rows) if latest else None
 
     def live(self) -> Live:
         """Return the leads held as living."""
-        epoch = f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"
-        sql = f"SELECT id, {epoch} FROM {{name}} WHERE {_LIVES} ORDER BY id"  # noqa: S608 - a column of the contract
+        named = self._warehouse.target.kind == "named"  # each has a way of its own to tell the seconds
+        modified = self._chain.modified if named else f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"
+        sql = f"SELECT id, {modified} FROM {{name}} WHERE {_LIVES} ORDER BY id"  # noqa: S608 - a column of the contract
         with self._client() as (client, name), client.execute_query(sql.format(name=name)) as cursor:
-            return Live.of(row for rows in iter(lambda: cursor.fetchmany(_ROWS_A_FETCH), []) for row in rows)
+            rows = (row for some in iter(lambda: cursor.fetchmany(_ROWS_A_FETCH), []) for row in some)
+            return Live.of(((number, at and int(at.timestamp())) for number, at in rows) if named else rows)
 
     def marked(self) -> dict[int, bool]:
         """Return the leads that are marked, the latest marks first: id, and whether it is only out of sight."""
         with self._client() as (client, name):
-            rows = client.execute_sql(
-                f"SELECT id, deleted_at IS NULL FROM {name} WHERE NOT ({_LIVES}) "  # noqa: S608 - an integer
-                f"ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id LIMIT {_MARKED}"
+            sql = (
+                f"SELECT id, CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END FROM {name} WHERE NOT ({_LIVES}) "  # noqa: S608 - names of the contract
+                "ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id"
             )
-        return {row[0]: row[1] for row in rows or ()}
+            with client.execute_query(sql) as cursor:
+                return {row[0]: bool(row[1]) for row in cursor.fetchmany(_MARKED)}
 
     def marks(self, ids: Sequence[int]) -> dict[int, tuple[datetime | None, datetime | None]]:
         """Return when each of these leads was marked as deleted and as out of sight; those not held are left out."""
