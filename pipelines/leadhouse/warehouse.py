@@ -64,6 +64,8 @@ class Warehouse:
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
+        self._keeping = False
+        self._kept = ExitStack()
         self._lock: Any = None
         self._lake_lock: RunLock | None = None
         self.columns = 0
@@ -93,15 +95,28 @@ class Warehouse:
             self._check_lock()
             yield
             return
-        with TURN.get():
+        with ExitStack() as holding:
+            holding.enter_context(TURN.get())
             self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+            holding.callback(self._close_guard)
             # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
             self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
-            try:
-                yield
-            finally:
-                self._guard.close()
-                self._guard = None
+            yield
+            if self._keeping:
+                self._kept = holding.pop_all()
+
+    def keep(self) -> None:
+        """Keep the DuckDB file after its next use, until `let_go`: one of fifty datasets takes half a second to open."""
+        self._keeping = self.target.kind == "duckdb"
+
+    def let_go(self) -> None:
+        """Give the DuckDB file free for others: the portal is to be asked, or the run is over."""
+        self._keeping = False
+        self._kept.close()
+
+    def _close_guard(self) -> None:
+        self._guard.close()
+        self._guard = None
 
     @contextmanager
     def one_run(self) -> Iterator[None]:
