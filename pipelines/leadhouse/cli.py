@@ -86,7 +86,8 @@ def _guard_options(command: F) -> F:
     return command
 
 
-def _warehouse_options(command: F) -> F:
+def warehouse_options(command: F) -> F:
+    """Give a command the options that name a warehouse and a dataset in it."""
     return _common(click.option("--to", "--destination", "to", help=_DESTINATION)(command))
 
 
@@ -105,7 +106,7 @@ def main() -> None:
     epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json",
 )
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 @_portal_options
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
@@ -116,7 +117,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
     """Bring the warehouse up to date with a portal."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
     summary = run(source, **_chosen(source, options))
@@ -132,7 +133,7 @@ def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
 
 @main.command(epilog="Example: leadhouse reconcile bitrix24 --to duckdb:leads.duckdb")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 @_portal_options
 @click.option("--deep", is_flag=True, help="Compare modification times too; read again the leads that differ.")
 @click.option("--every-lead", is_flag=True, help="Read every lead again, also where its time did not move.")
@@ -140,7 +141,7 @@ def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def reconcile(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
     """Find leads that left the portal, or that the cursor cannot see, and put the warehouse right."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.reconciliation import reconcile as run  # noqa: PLC0415
 
     summary = run(source, **_chosen(source, options))
@@ -156,7 +157,7 @@ def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
 
 @main.command(epilog="Example: leadhouse verify bitrix24 --to duckdb:leads.duckdb --sample all")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 @_portal_options
 @click.option(
     "--sample",
@@ -171,7 +172,7 @@ def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **options: Any) -> int:
     """Compare the warehouse with the portal and list what differs; writes nothing. Exit 0: equal, 1: not."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.verdict import render as render_verdict  # noqa: PLC0415
     from leadhouse.verification import verify as run  # noqa: PLC0415
 
@@ -186,12 +187,12 @@ def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **optio
 @main.command(epilog="Example: leadhouse lead bitrix24 17 4211 --to duckdb:leads.duckdb")
 @click.argument("source")
 @click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
-@_warehouse_options
+@warehouse_options
 @_portal_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lead(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **options: Any) -> int:
     """Fetch leads now and refresh their rows; the cursor stays."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.chosen import lead as run  # noqa: PLC0415
 
     asked = run(source, ids, **_chosen(source, options))
@@ -211,12 +212,12 @@ def state() -> None:
 
 @state.command(epilog="Example: leadhouse state show bitrix24 --to duckdb:leads.duckdb")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 def show(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool
 ) -> None:
     """Print the stored cursor and any open window as JSON."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
@@ -241,7 +242,7 @@ def rewind(
     verbose: bool,
 ) -> None:
     """Set the cursor back; the next run reads again what was modified since."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
     from leadhouse.times import parse_time  # noqa: PLC0415
 
@@ -259,13 +260,13 @@ def rewind(
 
 @state.command(epilog="Example: leadhouse state reset bitrix24 --yes")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool, yes: bool
 ) -> None:
     """Forget the cursor; the next run reads everything again into place."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout)
@@ -273,29 +274,6 @@ def reset(
         click.confirm(f"Forget the cursor of {warehouse.dataset} in {warehouse.target.label}?", abort=True)
     state_of.reset(warehouse, source, lock_timeout=lock_timeout)
     click.echo(f"the cursor of {warehouse.dataset} is forgotten; the next run reads everything again")
-
-
-@main.command(epilog="Example: leadhouse status --to duckdb:leads.duckdb")
-@click.argument("source", default="bitrix24")
-@_warehouse_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(
-    source: str,
-    to: str | None,
-    dataset: str | None,
-    portal: str | None,
-    lock_timeout: float,
-    verbose: bool,
-    as_json: bool,
-) -> None:
-    """Show freshness, last runs and row counts of a warehouse."""
-    _log(verbose)
-    from leadhouse.status import render  # noqa: PLC0415
-    from leadhouse.status import status as status_of  # noqa: PLC0415
-
-    warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
-    told = status_of(warehouse, source, lock_timeout=lock_timeout)
-    click.echo(json.dumps(told) if as_json else render(told))
 
 
 @main.command(epilog="Example: leadhouse sandbox bitrix24 --port 8090 --leads 5000")
@@ -347,7 +325,8 @@ def _compared(summary: Any) -> str:
     )
 
 
-def _log(verbose: bool) -> None:
+def log_to_stderr(verbose: bool) -> None:
+    """Send log lines to stderr."""
     from leadhouse import logs  # noqa: PLC0415 - structlog takes a tenth of a second
 
     logs.configure(verbose=verbose)
@@ -367,3 +346,6 @@ def _warehouse(
 
     name = dataset_name(known_source(source), portal, dataset)
     return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout, read_only=read_only)
+
+
+import leadhouse.cli_operators  # noqa: E402, F401 - its commands join the group

@@ -7,10 +7,10 @@ from typing import Any
 from leadhouse.cursor import Backfill, Cursor
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
-from leadhouse.reconciliation import Extent, compare, interval, is_due, look_into
+from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
 from leadhouse.summary import SyncSummary
-from leadhouse.times import parse_time
+from leadhouse.times import interval, parse_time
 
 
 def sync(
@@ -59,7 +59,7 @@ def sync(
     backfill = Backfill(parse_time(since), parse_time(until)) if since is not None or until is not None else None
     if backfill is not None and (full or (backfill.since and backfill.until and backfill.since >= backfill.until)):
         raise ConfigurationError("--since must lie before --until, and neither goes with --full")
-    every = interval(reconcile_every) if isinstance(reconcile_every, str) else reconcile_every
+    every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
 

@@ -200,7 +200,7 @@ class Warehouse:
             self._check_lock()
             yield
             return
-        self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+        self._guard = open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
         # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
         self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
         try:
@@ -220,7 +220,7 @@ class Warehouse:
         if self.target.kind != "postgres":
             yield
             return
-        connection = _connect_postgres(self.target)
+        connection = connect_postgres(self.target)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -333,7 +333,12 @@ def _without_values(line: str) -> str:
     )
 
 
-def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
+def open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
+    """Return a connection to a DuckDB file, waiting up to `timeout` seconds for the process that has it open.
+
+    Raises:
+        WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: it cannot be opened.
+    """
     import duckdb  # noqa: PLC0415 - loaded with the first use
 
     label = f"duckdb:{path}"
@@ -368,7 +373,12 @@ def _locked(label: str, holder: "re.Match[str]") -> WarehouseLockedError:
     )
 
 
-def _connect_postgres(target: Target) -> Any:
+def connect_postgres(target: Target) -> Any:
+    """Return a connection to a Postgres server.
+
+    Raises:
+        WarehouseRefusedError, WarehouseUnavailableError: there is none to be had.
+    """
     import psycopg2  # noqa: PLC0415 - loaded with the first use
 
     problem: Exception
