@@ -53,7 +53,8 @@ def _common(command: F) -> F:
     return command
 
 
-def _portal_options(command: F) -> F:
+def portal_options(command: F) -> F:
+    """Give a command the options that say how to reach and read a portal, of every source."""
     told: dict[str, list[tuple[str, Option]]] = {}
     for name in sources():
         for option in of_source(name).OPTIONS:
@@ -66,7 +67,7 @@ def _portal_options(command: F) -> F:
     return click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")(command)
 
 
-def _chosen(source: str, options: dict[str, Any]) -> dict[str, Any]:
+def chosen(source: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options without those of other sources, which must not be given."""
     own = setting_names(known_source(source))
     others = {told.name for name in sources() for told in of_source(name).OPTIONS} - own
@@ -107,7 +108,7 @@ def main() -> None:
 )
 @click.argument("source")
 @warehouse_options
-@_portal_options
+@portal_options
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
 @click.option("--full", is_flag=True, help="Read everything again into place.")
@@ -120,7 +121,7 @@ def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
     log_to_stderr(verbose)
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
-    summary = run(source, **_chosen(source, options))
+    summary = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -134,7 +135,7 @@ def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
 @main.command(epilog="Example: leadhouse reconcile bitrix24 --to duckdb:leads.duckdb")
 @click.argument("source")
 @warehouse_options
-@_portal_options
+@portal_options
 @click.option("--deep", is_flag=True, help="Compare modification times too; read again the leads that differ.")
 @click.option("--every-lead", is_flag=True, help="Read every lead again, also where its time did not move.")
 @_guard_options
@@ -144,7 +145,7 @@ def reconcile(source: str, verbose: bool, as_json: bool, **options: Any) -> None
     log_to_stderr(verbose)
     from leadhouse.reconciliation import reconcile as run  # noqa: PLC0415
 
-    summary = run(source, **_chosen(source, options))
+    summary = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -158,7 +159,7 @@ def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
 @main.command(epilog="Example: leadhouse verify bitrix24 --to duckdb:leads.duckdb --sample all")
 @click.argument("source")
 @warehouse_options
-@_portal_options
+@portal_options
 @click.option(
     "--sample",
     default="200",
@@ -176,7 +177,7 @@ def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **optio
     from leadhouse.verdict import render as render_verdict  # noqa: PLC0415
     from leadhouse.verification import verify as run  # noqa: PLC0415
 
-    told = run(source, **_chosen(source, options))
+    told = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(told.to_dict(show_values=show_values)))
     else:
@@ -188,14 +189,14 @@ def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **optio
 @click.argument("source")
 @click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
 @warehouse_options
-@_portal_options
+@portal_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lead(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **options: Any) -> int:
     """Fetch leads now and refresh their rows; the cursor stays."""
     log_to_stderr(verbose)
     from leadhouse.chosen import lead as run  # noqa: PLC0415
 
-    asked = run(source, ids, **_chosen(source, options))
+    asked = run(source, ids, **chosen(source, options))
     if as_json:
         fates = {str(number): fate.name.lower() for number, fate in asked.fates.items()}
         click.echo(json.dumps({**asked.summary.to_dict(), "leads": fates}))

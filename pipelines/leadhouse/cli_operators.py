@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from leadhouse.cli import log_to_stderr, main, warehouse_options
+from leadhouse.cli import chosen, log_to_stderr, main, portal_options, warehouse_options
 
 _MAX_AGE_OF_A_PAGE = "24h"
 
@@ -58,6 +58,23 @@ def status(
     else:
         click.echo(render_every(shown, target.label) if every else render(shown[0]))
     return _verdict(told, max_age)
+
+
+@main.command(epilog="Example: leadhouse doctor bitrix24 --to duckdb:leads.duckdb")
+@click.argument("source")
+@warehouse_options
+@portal_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(source: str, verbose: bool, as_json: bool, **options: Any) -> int:
+    """Look at all that a run needs; each line says ok or the cure. Exit 1: it may heal by itself, 2: act."""
+    log_to_stderr(verbose)
+    from leadhouse.doctor import examine  # noqa: PLC0415 - dlt loads with it
+
+    told = chosen(source, options)
+    place = {name: told.pop(name) for name in ("to", "dataset", "portal", "lock_timeout")}
+    found = examine(source, **place, settings=told)
+    click.echo(json.dumps(found.to_dict()) if as_json else found.render())
+    return found.exit_status
 
 
 def _told(target: Any, source: str | None, every: bool, limit: int, options: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import structlog
 from leadhouse import logs
 from leadhouse.cursor import Cursor
 from leadhouse.errors import ConfigurationError, LeadhouseError, SightLostError
+from leadhouse.notify import telling
 from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
@@ -194,6 +195,7 @@ class Session:
             refresh_views(self.warehouse)
 
 
+@telling
 def run(
     command: str,
     source: str,
