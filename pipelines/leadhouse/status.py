@@ -32,8 +32,6 @@ _COLUMNS = (
 )
 # Postgres sums to decimals.
 _SUMS = {"leads_read": int, "rows_written": int, "requests": int, "retries": int, "throttled_s": float}
-# A backfill leaves the cursor where it is, so it makes nothing fresher.
-_MOVED = "outcome = 'done' AND cursor_to IS NOT NULL AND (cursor_from IS NULL OR cursor_to > cursor_from)"
 
 
 def status(warehouse: Warehouse, source: str, *, lock_timeout: float, limit: int = 5) -> dict[str, Any]:
@@ -119,7 +117,10 @@ def _read(pipeline: "Pipeline", source: str, limit: int) -> dict[str, Any]:
         command = "coalesce(command, 'sync')" if "command" in have else "'sync'"
         rows = ask(", ".join(columns), f"ORDER BY started_at DESC LIMIT {limit:d}")
         portals = ask("portal", "WHERE portal IS NOT NULL ORDER BY started_at DESC LIMIT 1") if "portal" in have else []
-        ((last,),) = ask("max(finished_at)", f"WHERE {command} = 'sync' AND {_MOVED}")
+        synced = f"WHERE {command} = 'sync' AND outcome = 'done'"
+        # A backfill leaves the cursor where it is, so it makes nothing fresher.
+        ((newest,),) = ask("max(cursor_to)", synced)
+        ((last,),) = ask("min(finished_at)", f"{synced} AND cursor_to = %s", newest) if newest else [(None,)]
         ((good,),) = ask("max(started_at)", f"WHERE {command} <> 'lead' AND outcome = 'done'")
         failed = f"WHERE {command} <> 'lead' AND outcome = 'failed'"
         ((failing,),) = ask("min(started_at)", *((f"{failed} AND started_at > %s", good) if good else (failed,)))

@@ -69,7 +69,7 @@ def test_a_run_is_told_with_its_figures_and_the_totals_add_up(to: str, call: Cal
 
 @pytest.mark.usefixtures("bitrix24_scene")
 def test_a_backfill_and_a_single_lead_make_nothing_fresher(to: str, call: Call) -> None:
-    call("sync", "bitrix24", "--to", to)
+    call("sync", "bitrix24", "--to", to, "--reconcile-every", "24h")
     age(to, "bitrix24", hours=5)
 
     assert call("sync", "bitrix24", "--to", to, "--since", "2026-01-01")[0] == 0
