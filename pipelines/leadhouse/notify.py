@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from leadhouse.errors import ConfigurationError, LeadhouseError, RunLockedError
+from leadhouse.errors import ConfigurationError, LeadhouseError, RunLockedError, WarehouseUnavailableError
 from leadhouse.outage import Outage, Outages
 from leadhouse.redact import redact, register_secrets
 from leadhouse.settings import configured_value, dataset_name, destination_url
@@ -96,25 +97,41 @@ def _tell(began: datetime, problem: LeadhouseError | None, args: Sequence[Any], 
     try:
         ways = channels()
         if ways:
-            dataset = dataset_name(source, run["portal"], run["dataset"])
-            target = Target.parse(destination_url(run["to"]))
-            _announce(ways, Outages(target, dataset, command), began, problem)
+            target, dataset = _target(run["to"]), dataset_name(source, run["portal"], run["dataset"])
+            # Where the warehouse is down all its datasets fail: that is one piece of news.
+            of_all, of_one = Outages(target, "", command), Outages(target, dataset, command)
+            if problem is not None:
+                shared = isinstance(problem, WarehouseUnavailableError)
+                _tell_failure(ways, of_all if shared else of_one, began, problem)
+            else:
+                _tell_end(ways, of_all, began)
+                _tell_end(ways, of_one, began)
     except Exception as error:  # noqa: BLE001 - the run's own outcome stands
         log.warning("nobody was told", why=redact(str(error).split("\n", 1)[0]))
 
 
-def _announce(ways: list[Channel], outages: Outages, began: datetime, problem: LeadhouseError | None) -> None:
+def _target(to: str | None) -> Target:
+    """Return the destination; one that cannot be is what the run failed of."""
+    with suppress(ConfigurationError):
+        return Target.parse(destination_url(to))
+    return Target("named", "an unknown destination")
+
+
+def _tell_end(ways: list[Channel], outages: Outages, began: datetime) -> None:
+    outage = outages.before(began)
+    outages.over()
+    if outage is not None:
+        lasted = in_words((began - outage.since).total_seconds())
+        text = f"It had been failing since {_when(outage.since)}, for {lasted}."
+        send(ways, f"leadhouse: {outages.what} works again", text)
+
+
+def _tell_failure(ways: list[Channel], outages: Outages, began: datetime, problem: LeadhouseError) -> None:
     before = outages.before(began)
-    if problem is None:
-        outages.over()
-        if before is not None:
-            lasted = in_words((began - before.since).total_seconds())
-            title = f"leadhouse: {outages.command} of {outages.dataset} works again"
-            send(ways, title, f"It had been failing since {_when(before.since)}, for {lasted}.")
-        return
     now = Outage(since=before.since if before else began, last=datetime.now(UTC), exit_status=problem.exit_code)
-    title = f"leadhouse: {outages.command} of {outages.dataset} fails"
-    told = not worth_telling(before, now) or send(ways, title, _failure(outages, now, problem))
+    told = not worth_telling(before, now) or send(
+        ways, f"leadhouse: {outages.what} fails", _failure(outages, now, problem)
+    )
     outages.keep(now if told else replace(now, exit_status=0))  # the next failure tries again
 
 
@@ -127,25 +144,25 @@ def worth_telling(before: Outage | None, now: Outage) -> bool:
 
 def send(ways: Sequence[Channel], title: str, text: str) -> bool:
     """Send a message to all channels at once, within PATIENCE_S seconds; return whether it reached any of them."""
-    failed: dict[str, str] = {channel.name: "no answer in time" for channel in ways}
+    failed = dict.fromkeys(range(len(ways)), "no answer in time")
 
-    def deliver(channel: Channel) -> None:
+    def deliver(number: int) -> None:
         try:
-            channel.send(redact(title), redact(text))
+            ways[number].send(redact(title), redact(text))
         except Exception as error:  # noqa: BLE001 - each service has its own
-            failed[channel.name] = redact(f"{type(error).__name__}: {error}".split("\n", 1)[0])
+            failed[number] = redact(f"{type(error).__name__}: {error}".split("\n", 1)[0])
         else:
-            del failed[channel.name]
+            del failed[number]
 
-    threads = [threading.Thread(target=deliver, args=(channel,), daemon=True) for channel in ways]
+    threads = [threading.Thread(target=deliver, args=(number,), daemon=True) for number in failed.copy()]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + PATIENCE_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     missed = failed.copy()
-    for name, why in missed.items():
-        log.warning("a message could not be sent", to=name, why=why)
+    for number, why in missed.items():
+        log.warning("a message could not be sent", to=ways[number].name, why=why)
     return len(missed) < len(ways)
 
 
@@ -154,7 +171,7 @@ def _failure(outages: Outages, outage: Outage, problem: LeadhouseError) -> str:
     lines = [
         str(problem),
         f"Exit status {problem.exit_code}: {meaning}. Failing since {_when(outage.since)}.",
-        f"Dataset {outages.dataset} in {outages.target.label}, run on {socket.gethostname()}.",
+        f"Destination {outages.target.label}, run on {socket.gethostname()}.",
         "You will hear when it works again, and once a day until then.",
     ]
     return "\n".join(lines)

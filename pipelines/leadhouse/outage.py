@@ -46,7 +46,7 @@ class Outages:
 
     Args:
         target: the warehouse.
-        dataset: the schema there.
+        dataset: the schema there, "" for all of them.
         command: "sync" or "reconcile".
     """
 
@@ -55,6 +55,11 @@ class Outages:
         self.dataset = dataset
         self.command = command
         self._file = data_dir() / "outages" / f"{target.identity}_{dataset}_{command}.json"
+
+    @property
+    def what(self) -> str:
+        """What fails, for people."""
+        return f"{self.command} of {self.dataset}" if self.dataset else f"{self.command} into {self.target.label}"
 
     def before(self, began: datetime) -> Outage | None:
         """Return the outage that a run which began then came into, None where all was well."""
@@ -88,7 +93,11 @@ class Outages:
 
     def _recorded(self, began: datetime) -> tuple[datetime | None, Outage | None] | None:
         """Return when a run was done last, and what failed since, before `began`; None where nobody can tell."""
-        if self.target.kind == "named" or (self.target.kind == "duckdb" and not Path(self.target.url).exists()):
+        if (
+            not self.dataset
+            or self.target.kind == "named"
+            or (self.target.kind == "duckdb" and not Path(self.target.url).exists())
+        ):
             return None
         try:
             with looking(self.target, lock_timeout=_LOCK_S) as cursor:

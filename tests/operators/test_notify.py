@@ -12,10 +12,11 @@ import structlog.testing
 import leadhouse
 from crash.processes import environment
 from forks import Leadhouse
-from leadhouse.errors import CredentialsError, OperatorError, RunLockedError, TransientError
+from leadhouse.errors import CredentialsError, OperatorError, RunLockedError, TransientError, WarehouseUnavailableError
 from leadhouse.notify import worth_telling
 from leadhouse.outage import Outage
 from leadhouse.pace import Pause
+from leadhouse.warehouse import Target
 from operators.conftest import Call
 from operators.inbox import Inbox, receiving
 from operators.warehouses import age
@@ -100,10 +101,41 @@ def test_a_failure_that_cannot_be_recorded_is_told_once_too(told: Inbox, bitrix2
     assert "postgresql://127.0.0.1:9/crm" in text
 
 
-def test_a_configuration_that_is_broken_is_told(told: Inbox, file: str) -> None:
-    assert _sync(file) == "operator"
+def test_a_warehouse_that_is_down_is_one_piece_of_news_for_all_its_datasets(
+    told: Inbox, postgres_url: str, bitrix24_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(target: Target) -> None:
+        raise WarehouseUnavailableError(f"{target.label}: connection refused; start the server")
 
-    assert "set SOURCES__BITRIX24__WEBHOOK_URL" in told.texts[0]
+    assert bitrix24_scene.url
+    with monkeypatch.context() as down:
+        down.setattr("leadhouse.warehouse.connect_postgres", refuse)
+        for dataset in ("acme", "globex"):
+            with pytest.raises(WarehouseUnavailableError):
+                leadhouse.sync("bitrix24", to=postgres_url, dataset=dataset)
+    for dataset in ("acme", "globex"):
+        leadhouse.sync("bitrix24", to=postgres_url, dataset=dataset)
+
+    assert len(told.texts) == 2
+    assert "sync into postgresql://localhost/crm_" in told.texts[0]
+    assert "works again" in told.texts[1]
+
+
+@pytest.mark.parametrize("to", ["duckdb:leads.duckdb", "mysql://db.example.com/crm"])
+def test_a_configuration_that_is_broken_is_told(told: Inbox, to: str) -> None:
+    assert _sync(to) == "operator"
+
+    assert ("set SOURCES__BITRIX24__WEBHOOK_URL" if "duckdb" in to else "is no destination") in told.texts[0]
+
+
+def test_each_channel_is_told(told: Inbox, file: str, bitrix24_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADHOUSE__NOTIFY", f"json://{told.url}/one json://127.0.0.1:9/two json://{told.url}/three")
+    bitrix24_scene.refuse()
+    with structlog.testing.capture_logs() as logs:
+        assert [_sync(file) for _ in range(2)] == ["operator"] * 2
+
+    assert sorted(path for path, _ in told.messages) == ["/one", "/three"]
+    assert [one["event"] for one in logs].count("a message could not be sent") == 1
 
 
 def test_a_good_run_on_another_machine_ends_what_this_one_noted(
