@@ -112,7 +112,7 @@ def _overview(told: Sequence[dict[str, Any]], states: Sequence[tuple[str, str]])
                     "tr",
                     tag("th", tag("a", one["dataset"], href=f"#{one['dataset']}"), scope="row"),
                     tag("td", tag("span", word, class_=f"chip {kind}")),
-                    tag("td", moment(one.get("last_success"))),
+                    tag("td", "unknown" if "problem" in one else moment(one["last_success"])),
                 )
                 for one, (kind, word) in zip(told, states, strict=True)
             )),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from leadhouse.datasets import filled
+from leadhouse.datasets import filled, looking
 from leadhouse.errors import LeadhouseError
 from leadhouse.pipeline import existing
 from leadhouse.state import stored
@@ -74,20 +74,21 @@ def every_status(target: Target, *, lock_timeout: float, limit: int = 5) -> list
     Raises:
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the warehouse cannot be read.
     """
-    told = []
-    for dataset, source in filled(target, lock_timeout=lock_timeout).items():
-        warehouse = Warehouse(target, dataset, lock_timeout=lock_timeout, read_only=True)
-        try:
-            told.append(status(warehouse, source, lock_timeout=lock_timeout, limit=limit))
-        except LeadhouseError as error:
-            told.append({
-                "destination": target.label,
-                "dataset": dataset,
-                "source": source,
-                "problem": str(error),
-                "exit_status": error.exit_code,
-            })  # fmt: skip
+    datasets = filled(target, lock_timeout=lock_timeout)
+    if not datasets:
+        return []
+    with looking(target, lock_timeout=lock_timeout):  # a DuckDB file that is open already opens in no time
+        told = [_status_or_problem(target, *one, lock_timeout=lock_timeout, limit=limit) for one in datasets.items()]
     return sorted(told, key=lambda one: -one["age_s"] if one.get("age_s") is not None else float("-inf"))
+
+
+def _status_or_problem(target: Target, dataset: str, source: str, *, lock_timeout: float, limit: int) -> dict[str, Any]:
+    try:
+        warehouse = Warehouse(target, dataset, lock_timeout=lock_timeout, read_only=True)
+        return status(warehouse, source, lock_timeout=lock_timeout, limit=limit)
+    except LeadhouseError as error:
+        known = {"destination": target.label, "dataset": dataset, "source": source}
+        return {**known, "problem": str(error), "exit_status": error.exit_code}
 
 
 def stale(told: dict[str, Any], limit: timedelta) -> str | None:
