@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
 from leadhouse.errors import ConfigurationError
+from leadhouse.files import replaceable
 from leadhouse.markup import tag
 from leadhouse.page_sections import charts, errors, facts, last_runs, moment, state, tables
 from leadhouse.page_style import SCRIPT, STYLE
@@ -48,10 +49,11 @@ def write_page(told: Sequence[dict[str, Any]], path: str, *, destination: str, l
         ConfigurationError: it cannot be written.
     """
     html = render_page(told, destination=destination, limit=limit, now=datetime.now(UTC))
-    new, problem = Path(f"{path}.{os.getpid()}"), ""
+    page = replaceable(path, "--html")
+    new, problem = Path(f"{page}.{os.getpid()}"), ""
     try:
         new.write_text(html, encoding="utf-8")
-        new.replace(path)
+        new.replace(page)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     finally:

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from leadhouse.errors import ConfigurationError
+from leadhouse.files import replaceable
 
 _LABELS = ("source", "dataset", "portal")
 _MOMENTS = (
@@ -74,10 +75,11 @@ def write_metrics(told: list[dict[str, Any]], path: str) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
+    file = replaceable(path, "--prometheus")
     registry, problem = CollectorRegistry(), ""
     registry.register(_Statuses(told))
     try:
-        write_to_textfile(path, registry)
+        write_to_textfile(str(file), registry)
     except OSError as error:
         problem = error.strerror or type(error).__name__
     if problem:

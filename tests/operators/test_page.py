@@ -1,5 +1,6 @@
 """The status page: what it says, that it is well-formed, needs nothing else, and takes whatever text an error has."""
 
+import errno
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from leadhouse.errors import ConfigurationError
 from leadhouse.page import render_page, write_page
 from leadhouse.page_style import STYLE
+from leadhouse.prometheus import write_metrics
 from operators.pages import DESTINATION, told, unreadable
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -158,11 +160,40 @@ def test_the_page_is_replaced_in_one_step_and_can_be_read_by_a_web_server(tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    folder = tmp_path / "page.html"
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("real.html")
+
+    write_page([told("acme", NOW, 3)], str(tmp_path / "link.html"), destination=DESTINATION, limit=HOURS)
+
+    assert (tmp_path / "link.html").is_symlink()
+    assert "acme" in (tmp_path / "real.html").read_text()
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "page.html", tmp_path / "folder"
+    os.mkfifo(pipe)
     folder.mkdir()
 
-    with pytest.raises(ConfigurationError, match="give another file with --html"):
-        write_page([told("acme", NOW, 3)], str(folder), destination=DESTINATION, limit=HOURS)
+    for place in (pipe, folder):
+        with pytest.raises(ConfigurationError, match="is no file; give another one with --html"):
+            write_page([told("acme", NOW, 3)], str(place), destination=DESTINATION, limit=HOURS)
+        with pytest.raises(ConfigurationError, match="is no file; give another one with --prometheus"):
+            write_metrics([told("acme", NOW, 3)], str(place))
 
+    assert (pipe.is_fifo(), folder.is_dir(), len(list(tmp_path.iterdir()))) == (True, True, 2)
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("old")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        write_page([told("acme", NOW, 3)], str(page), destination=DESTINATION, limit=HOURS)
+
+    assert page.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
