@@ -1,4 +1,4 @@
-# make demo · test · lint · bench · bench-peers · clean
+# make demo · test · lint · bench · bench-peers · chromium · systemd · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench bench-peers clean
+.PHONY: demo test lint bench bench-peers chromium systemd clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -36,6 +36,13 @@ bench: $(VENV)/installed-dev
 
 bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
 	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
+
+# What two of the long tests run, on Debian and its like.
+chromium:
+	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+
+systemd:
+	@command -v systemd-analyze >/dev/null || apt-get install --yes --no-install-recommends systemd
 
 clean:
 	rm -rf $(VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
