@@ -27,7 +27,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Log to the returned stream; all loggers are as before after the test."""
+    """Log to the returned stream; dlt's as before it was used, and all as before after the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     dlt, noisy = (
@@ -35,6 +35,8 @@ def stream() -> Iterator[io.StringIO]:
         [logging.getLogger(name) for name in ("urllib3", "dlt", "filelock", "asyncio")],
     )
     levels, dlt_handlers, propagate = [logger.level for logger in noisy], dlt.handlers[:], dlt.propagate
+    dlt.handlers.clear()  # dlt's own, where a test before made it set up its logger
+    dlt.propagate = True
     yield io.StringIO()
     structlog.reset_defaults()
     root.handlers[:], dlt.handlers[:], dlt.propagate = handlers, dlt_handlers, propagate
