@@ -12,6 +12,7 @@ import structlog
 
 from leadhouse.errors import CredentialsError
 from leadhouse.logs import adopt_dlt_logger, configure
+from leadhouse.transport import Transport
 
 CODE = "q7w8e9r0t1y2u3i4"
 URL = f"https://acme.bitrix24.com/rest/1/{CODE}/"
@@ -152,7 +153,8 @@ def test_dlts_logger_goes_the_same_way(stream: io.StringIO) -> None:
 
 
 def test_the_http_librarys_paths_are_redacted_at_their_source(caplog: pytest.LogCaptureFixture) -> None:
-    """Also for handlers that are not ours."""
+    """Also for handlers that are not ours; the filter comes with the client."""
+    assert Transport
     with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
         logging.getLogger("urllib3.connectionpool").debug(
             '"%s %s HTTP/1.1" %s', "POST", f"/rest/1/{CODE}/batch.json", 200
