@@ -12,6 +12,7 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
 import contents
 from any_scene import AnyScene
+from leadhouse import state
 from leadhouse.errors import OperatorError, RunLockedError, StateError, WarehouseRefusedError, WarehouseUnavailableError
 from leadhouse.lakes.delta import DeltaLakeTable
 from leadhouse.lakes.destination import OWN_FOLDER, LakeClient
@@ -203,4 +204,16 @@ def test_a_delta_table_of_many_files_is_compacted_and_stays_what_it_is(
         assert isinstance(client, LakeClient)
         for name in ("leads", "sync_runs"):
             assert len(client.load_open_table("delta", name).file_uris()) <= 2
+    scene.check(ignoring_deleted=False)
+
+
+def test_a_state_that_was_damaged_is_reset(lake_scene: AnyScene, tmp_path: Path) -> None:
+    scene = lake_scene
+    scene.sync()
+    for path in (tmp_path / "bucket" / scene.dataset / "_dlt_pipeline_state").iterdir():
+        path.write_text('{"version_hash": ')
+    with pytest.raises(StateError, match="leadhouse state reset"):
+        scene.sync()
+    state.reset(scene.warehouse(), scene.source, lock_timeout=5.0)
+    assert scene.sync().leads_read == len(scene.portal)
     scene.check(ignoring_deleted=False)
