@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,4 +217,13 @@ def test_a_state_that_was_damaged_is_reset(lake_scene: AnyScene, tmp_path: Path)
         scene.sync()
     state.reset(scene.warehouse(), scene.source, lock_timeout=5.0)
     assert scene.sync().leads_read == len(scene.portal)
+    scene.check(ignoring_deleted=False)
+
+
+def test_a_dataset_called_crm_and_odd_characters_come_through(lake_scene: AnyScene) -> None:
+    scene = replace(lake_scene, dataset="crm")
+    first, second, *_ = scene.ids()
+    scene.edit(first, "nul \x00, quote ' and \\ and 🦆")
+    scene.edit(second, "")
+    scene.sync()
     scene.check(ignoring_deleted=False)
