@@ -56,6 +56,11 @@ _MEANINGS: tuple[tuple[str, type[LeadhouseError], str], ...] = (
         WarehouseRefusedError,
         "the portal has more custom fields than a Postgres table can hold; use DuckDB",
     ),
+    (
+        "failed to download extension",
+        WarehouseRefusedError,
+        "let DuckDB reach the internet, or install the extension (ducklake: `pip install 'leadhouse[ducklake]'`)",
+    ),
     (CROWDED, WarehouseUnavailableError, "wait, or raise the server's limit of connections, and run again"),
     (REFUSED, WarehouseRefusedError, "correct the destination's address, password or rights"),
 )

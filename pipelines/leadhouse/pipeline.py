@@ -116,14 +116,17 @@ def _heal(warehouse: Warehouse, pipeline: "Pipeline") -> None:
 def _unreadable(error: BaseException | None, name: str) -> UnreadableStateError | None:
     """Return our error where dlt failed over the content of the stored state."""
     steps: set[str] = set()
-    newer, seen = False, error
+    newer, garbled, seen = False, False, error
     while seen is not None:
-        steps |= {frame.name for frame in traceback.extract_tb(seen.__traceback__)}
+        here = {frame.name for frame in traceback.extract_tb(seen.__traceback__)}
+        steps |= here
+        # In a lake the state is a file of JSON.
+        garbled |= "get_stored_state" in here and isinstance(seen, ValueError | LookupError | TypeError)
         newer = newer or "UpgradePath" in type(seen).__name__
         seen = seen.__cause__ or seen.__context__
     if newer:
         return UnreadableStateError(f"the stored state of {name} was written by a newer dlt; upgrade leadhouse here")
-    if {"decompress_state", "migrate_pipeline_state", "migrate_state_to_current"} & steps:
+    if garbled or {"decompress_state", "migrate_pipeline_state", "migrate_state_to_current"} & steps:
         return UnreadableStateError(f"the stored state of {name} is damaged; run `leadhouse state reset`")
     return None
 
@@ -137,9 +140,7 @@ def discard_state(warehouse: Warehouse, *, lock_timeout: float) -> None:
             name, pipelines_dir=str(folder), destination=warehouse.target.destination(), dataset_name=warehouse.dataset
         )
         if warehouse.target.kind == "lake":
-            lake: Any
-            with pipeline.destination_client() as lake:
-                lake.forget(name)
+            warehouse.lake().forget(name)
             return
         with warehouse.held(), pipeline.sql_client() as client:
             table = client.make_qualified_table_name("_dlt_pipeline_state")

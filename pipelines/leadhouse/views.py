@@ -79,7 +79,7 @@ def check_no_views(warehouse: Warehouse) -> None:
     Raises:
         ConfigurationError: it holds the views.
     """
-    if warehouse.dataset != VIEWS or warehouse.target.kind == "named":
+    if warehouse.dataset != VIEWS or warehouse.target.kind not in _CATALOG:
         return
     with warehouse.held(), closing(warehouse.connection.cursor()) as cursor:
         views = _catalog(cursor, warehouse.target.kind).views

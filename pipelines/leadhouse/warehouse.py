@@ -79,7 +79,7 @@ class Warehouse:
     def missing(self) -> bool:
         """True when the destination is a DuckDB file, or a lake's folder, that is not there."""
         if self.target.kind == "lake":
-            return not self._lake().is_storage_initialized()
+            return not self.lake().is_storage_initialized()
         return self.target.kind == "duckdb" and not Path(self.target.url).exists()
 
     @contextmanager
@@ -179,7 +179,7 @@ class Warehouse:
         problem: Exception
         with ExitStack() as stack:
             try:
-                self._lake_lock = RunLock(self._lake(), self.target.label)
+                self._lake_lock = RunLock(self.lake(), self.target.label)
                 stack.enter_context(self._lake_lock.held(self._lock_timeout))
             except Exception as error:  # noqa: BLE001 - each kind of store has its own
                 problem = explain(error, self.target)
@@ -191,8 +191,8 @@ class Warehouse:
                 return
         raise problem
 
-    def _lake(self) -> "LakeClient":
-        """Return a client of the lake, before a pipeline is there."""
+    def lake(self) -> "LakeClient":
+        """Return a client of the lake, for what is done without a pipeline."""
         from dlt.common.schema import Schema  # noqa: PLC0415 - costs half a second
 
         destination = self.target.destination()

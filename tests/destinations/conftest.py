@@ -16,8 +16,9 @@ from served import opened, warehouse
 __all__ = ["crasher"]
 
 LAKES = ("delta", "iceberg")
-ALL = ("duckdb", "postgres", *LAKES, "ducklake")
-LEADS = 60
+# DuckDB and Postgres have the whole suite besides.
+ALL = tuple(pytest.param(kind, marks=pytest.mark.long) for kind in ("duckdb", "postgres", "ducklake")) + LAKES
+LEADS = 40
 
 
 def described(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "lake") -> str:
@@ -79,6 +80,13 @@ def kommo_scene(to: str, request: pytest.FixtureRequest) -> Iterator[AnyScene]:
 def lake_scene(lake: str, request: pytest.FixtureRequest) -> Iterator[AnyScene]:
     """A Bitrix24 portal and each lake."""
     with opened("lead", lake, request) as served:
+        yield served
+
+
+@pytest.fixture
+def delta_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[AnyScene]:
+    """A Bitrix24 portal and a lake of Delta tables."""
+    with opened("lead", described("delta", tmp_path, monkeypatch), request) as served:
         yield served
 
 

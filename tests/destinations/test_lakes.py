@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
 import contents
 from any_scene import AnyScene
+from leadhouse import state
 from leadhouse.errors import OperatorError, RunLockedError, StateError, WarehouseRefusedError, WarehouseUnavailableError
 from leadhouse.lakes.delta import DeltaLakeTable
-from leadhouse.lakes.destination import OWN_FOLDER
+from leadhouse.lakes.destination import OWN_FOLDER, LakeClient
 from leadhouse.lakes.iceberg import IcebergLakeTable
+from leadhouse.pipeline import looked_at
 
 
 def _own_folder(scene: AnyScene, tmp_path: Path) -> Path:
@@ -39,7 +42,7 @@ def _breaks_once(monkeypatch: pytest.MonkeyPatch, call: int) -> list[int]:
     return tried
 
 
-@pytest.mark.parametrize("call", [1, 4, 8])
+@pytest.mark.parametrize("call", [pytest.param(1, marks=pytest.mark.long), 4, pytest.param(8, marks=pytest.mark.long)])
 def test_a_merge_that_broke_off_between_tables_is_taken_back_before_the_next(
     lake_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: int
 ) -> None:
@@ -70,6 +73,7 @@ def test_a_merge_that_broke_off_between_tables_is_taken_back_before_the_next(
     scene.check()
 
 
+@pytest.mark.long
 def test_a_write_that_failed_once_is_repeated_in_the_same_run(
     lake_scene: AnyScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +138,7 @@ def test_a_run_whose_lock_was_taken_writes_no_more(lake_scene: AnyScene, tmp_pat
     assert contents.columns(scene.to, scene.dataset) == {}
 
 
+@pytest.mark.long
 def test_a_state_file_is_never_seen_half_written(
     lake_scene: AnyScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +182,7 @@ def test_a_table_that_somebody_deleted_is_missed(lake_scene: AnyScene, tmp_path:
         scene.sync()
 
 
+@pytest.mark.long
 def test_a_dataset_that_was_deleted_is_filled_again(lake_scene: AnyScene, tmp_path: Path) -> None:
     scene = lake_scene
     scene.sync()
@@ -184,4 +190,40 @@ def test_a_dataset_that_was_deleted_is_filled_again(lake_scene: AnyScene, tmp_pa
     with pytest.raises(StateError):
         scene.verify()
     assert scene.sync().leads_read == len(scene.portal)
+    scene.check(ignoring_deleted=False)
+
+
+def test_a_delta_table_of_many_files_is_compacted_and_stays_what_it_is(
+    delta_scene: AnyScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = delta_scene
+    monkeypatch.setattr("leadhouse.lakes.delta._FILES", 2)
+    for number in range(4):
+        scene.later().edit(scene.ids()[number], "changed")
+        scene.sync()
+    with looked_at(scene.warehouse()) as pipeline, pipeline.destination_client() as client:
+        assert isinstance(client, LakeClient)
+        for name in ("leads", "sync_runs"):
+            assert len(client.load_open_table("delta", name).file_uris()) <= 2
+    scene.check(ignoring_deleted=False)
+
+
+def test_a_state_that_was_damaged_is_reset(lake_scene: AnyScene, tmp_path: Path) -> None:
+    scene = lake_scene
+    scene.sync()
+    for path in (tmp_path / "bucket" / scene.dataset / "_dlt_pipeline_state").iterdir():
+        path.write_text('{"version_hash": ')
+    with pytest.raises(StateError, match="leadhouse state reset"):
+        scene.sync()
+    state.reset(scene.warehouse(), scene.source, lock_timeout=5.0)
+    assert scene.sync().leads_read == len(scene.portal)
+    scene.check(ignoring_deleted=False)
+
+
+def test_a_dataset_called_crm_and_odd_characters_come_through(lake_scene: AnyScene) -> None:
+    scene = replace(lake_scene, dataset="crm")
+    first, second, *_ = scene.ids()
+    scene.edit(first, "nul \x00, quote ' and \\ and 🦆")
+    scene.edit(second, "")
+    scene.sync()
     scene.check(ignoring_deleted=False)

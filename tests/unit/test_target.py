@@ -126,6 +126,8 @@ HERE = Target("duckdb", "/var/crm.duckdb")
         ("No space left on device", WarehouseUnavailableError, "free some space"),
         ('FATAL: password authentication failed for user "etl"', WarehouseRefusedError, "correct the destination"),
         ("Cannot open file: Permission denied", WarehouseRefusedError, "correct the destination"),
+        ('Failed to download extension "ducklake" at URL', WarehouseRefusedError, "leadhouse[ducklake]"),
+        ("[Errno 20] Not a directory", WarehouseRefusedError, "correct the destination"),
         ("server closed the connection unexpectedly", WarehouseUnavailableError, "the next run continues"),
     ],
 )

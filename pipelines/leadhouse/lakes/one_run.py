@@ -4,6 +4,8 @@ A holder that died lets go when the file has not been touched for half a minute.
 agree better than that.
 """
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,6 +14,8 @@ from dlt.common.storages.transactional_file import TransactionalFile
 
 from leadhouse.errors import RunLockedError, WarehouseUnavailableError
 from leadhouse.lakes.destination import LakeClient
+
+_POLL_S = 0.3
 
 
 class _BucketFile(TransactionalFile):
@@ -44,11 +48,14 @@ class RunLock:
         """
         client, file = self._client, self._file
         client.fs_client.makedirs(client.own_folder, exist_ok=True)
-        if not file.acquire_lock(blocking=timeout > 0, timeout=timeout):
-            raise RunLockedError(
-                f"another run is writing dataset {client.dataset_name} of {self._label}, or died less than "
-                f"{TransactionalFile.LOCK_TTL_SECONDS:.0f} s ago; wait for it to end, or raise --lock-timeout"
-            )
+        deadline = time.monotonic() + timeout
+        while not file.acquire_lock(blocking=False):  # dlt's own waiting lets the waiter's file grow stale
+            if time.monotonic() >= deadline:
+                raise RunLockedError(
+                    f"another run is writing dataset {client.dataset_name} of {self._label}, or died less than "
+                    f"{TransactionalFile.LOCK_TTL_SECONDS:.0f} s ago; wait for it to end, or raise --lock-timeout"
+                )
+            time.sleep(_POLL_S + random.random())  # noqa: S311 - two that wait must not step in time
         try:
             yield
         finally:
