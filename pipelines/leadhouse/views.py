@@ -11,8 +11,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.columns import Kind
 from leadhouse.errors import ConfigurationError
 from leadhouse.files import reviewed_files
@@ -22,7 +21,7 @@ from leadhouse.settings import VIEWS, is_dataset_name
 from leadhouse.tables import tables
 from leadhouse.warehouse import Warehouse
 
-log = structlog.get_logger("leadhouse.views")
+log = logs.get_logger("leadhouse.views")
 
 _FOLDER = f"schemas/views/{VIEWS}"
 # What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.

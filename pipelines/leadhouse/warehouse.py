@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import (
     ConfigurationError,
     InternalError,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from leadhouse.crm import Crm
 
-log = structlog.get_logger("leadhouse.warehouse")
+log = logs.get_logger("leadhouse.warehouse")
 
 _POLL_S = 0.2
 _MEMORY_MB = 256

@@ -12,8 +12,8 @@ from random import uniform
 from urllib.parse import quote, urlencode
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.address import split_url
 from leadhouse.errors import CredentialsError, LeadhouseError, PortalBusyError, PortalFaultError
 from leadhouse.kommo.access import Application, LongLivedToken, checked_base
@@ -29,7 +29,7 @@ _API = "/api/v4/"
 _LONGEST_BACKOFF_S = 300.0
 _SHORTEST_BACKOFF_S = 10.0
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 _distances: dict[tuple[str, Callable[[], float]], Distance] = {}
 _distances_lock = threading.Lock()
