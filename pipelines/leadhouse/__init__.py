@@ -13,17 +13,31 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from leadhouse.bitrix24.source import bitrix24
     from leadhouse.chosen import lead
+    from leadhouse.configured_portals import ConfiguredPortal, portals
     from leadhouse.kommo.source import kommo
     from leadhouse.reconciliation import reconcile
     from leadhouse.service import sync
     from leadhouse.summary import SyncSummary
     from leadhouse.verification import verify
 
-__all__ = ["SyncSummary", "__version__", "bitrix24", "kommo", "lead", "reconcile", "sync", "verify"]
+__all__ = [
+    "ConfiguredPortal",
+    "SyncSummary",
+    "__version__",
+    "bitrix24",
+    "kommo",
+    "lead",
+    "portals",
+    "reconcile",
+    "sync",
+    "verify",
+]
 
 # Loaded at first use: `leadhouse --help` must not wait for dlt.
 _LAZY = {
+    "ConfiguredPortal": "leadhouse.configured_portals",
     "lead": "leadhouse.chosen",
+    "portals": "leadhouse.configured_portals",
     "reconcile": "leadhouse.reconciliation",
     "sync": "leadhouse.service",
     "SyncSummary": "leadhouse.summary",

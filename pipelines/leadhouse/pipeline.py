@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from leadhouse import logs
 from leadhouse.errors import ConfigurationError, LeadhouseError, StateError, UnreadableStateError
-from leadhouse.lock import run_lock
+from leadhouse.lock import folder_lock
 from leadhouse.settings import configure_dlt, data_dir
 from leadhouse.warehouse import Warehouse, explain
 
@@ -64,7 +64,8 @@ def _alone(warehouse: Warehouse, lock_timeout: float) -> Iterator[tuple[str, Pat
     name = pipeline_name(warehouse.dataset)
     folder = data_dir() / "pipelines" / warehouse.target.identity
     lock = data_dir() / "locks" / f"{warehouse.target.identity}_{name}.lock"
-    with run_lock(lock, lock_timeout, name), warehouse.one_run():
+    what = f"{name} on this machine"
+    with folder_lock(lock, lock_timeout, what), warehouse.one_run():
         _wipe(folder / name)
         try:
             yield name, folder

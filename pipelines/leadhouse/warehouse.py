@@ -4,7 +4,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from leadhouse.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
+from leadhouse.lock import run_lock
 from leadhouse.postgres_url import check_postgres_url
 from leadhouse.redact import redact, register_secrets
 from leadhouse.settings import configure_dlt
@@ -210,12 +211,18 @@ class Warehouse:
 
     @contextmanager
     def one_run(self) -> Iterator[None]:
-        """Let one run at a time write this dataset of a Postgres server, whichever machine it is on.
+        """Let one run at a time write this dataset, wherever its working directory and its machine are.
+
+        The lock lies in the destination: beside the DuckDB file, in the Postgres server. Others have none.
 
         Raises:
             RunLockedError: another run is at work.
             WarehouseRefusedError, WarehouseUnavailableError: the server cannot be used.
         """
+        if self.target.kind == "duckdb":
+            with _beside(Path(self.target.url), self.dataset, self._lock_timeout):
+                yield
+            return
         if self.target.kind != "postgres":
             yield
             return
@@ -358,6 +365,25 @@ def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
         with suppress(OSError):
             Path(path).unlink()  # half a header, which no later run could open
     raise explain(problem, Target("duckdb", path))
+
+
+@contextmanager
+def _beside(file: Path, dataset: str, timeout: float) -> Iterator[None]:
+    """Hold the lock of a dataset beside its DuckDB file: runs with other working directories meet there."""
+    file = file.resolve()
+    problem = ""
+    with ExitStack() as held:
+        try:
+            if file.parent.is_dir():
+                lock = file.parent / f".{file.name}.{dataset}.lock"
+                held.enter_context(run_lock(lock, timeout, f"dataset {dataset} of duckdb:{file}"))
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        if problem:
+            raise WarehouseRefusedError(
+                f"duckdb:{file}: its folder cannot be written ({problem}); correct the rights, or give another --to"
+            )
+        yield
 
 
 def _locked(label: str, holder: "re.Match[str]") -> WarehouseLockedError:

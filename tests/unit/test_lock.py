@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from leadhouse.errors import ConfigurationError, RunLockedError
-from leadhouse.lock import run_lock
+from leadhouse.lock import folder_lock, run_lock
 
 
 def test_a_second_run_is_told_which_pipeline_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "locks" / "crm.lock"
     words = r"another run of pipeline crm is at work.*--lock-timeout"
-    with run_lock(path, 0.0, "pipeline crm"):
-        with pytest.raises(RunLockedError, match=words) as caught, run_lock(path, 0.0, "pipeline crm"):
+    with folder_lock(path, 0.0, "pipeline crm"):
+        with pytest.raises(RunLockedError, match=words) as caught, folder_lock(path, 0.0, "pipeline crm"):
             raise AssertionError("two runs at once")
         assert caught.value.exit_code == 1
         assert caught.value.__context__ is None
@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_used_says_what_to_set(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(ConfigurationError, match="set DLT_DATA_DIR") as caught,
-        run_lock(tmp_path / "file" / "crm.lock", 0.0, "crm"),
+        folder_lock(tmp_path / "file" / "crm.lock", 0.0, "crm"),
     ):
         raise AssertionError("no lock")
     assert caught.value.exit_code == 2

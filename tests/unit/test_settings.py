@@ -1,14 +1,12 @@
 """Settings: flags before the environment before files, and each portal its own secrets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from leadhouse import files, settings
 from leadhouse.bitrix24.settings import Application, Bitrix24Settings
@@ -25,23 +23,6 @@ def bitrix24(portal: str | None, given: dict[str, Any]) -> Bitrix24Settings:
     made = portal_settings("bitrix24", portal, given)
     assert isinstance(made, Bitrix24Settings)
     return made
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Iterator[Write]:
-    """Write a file of `.dlt/`; dlt reads them anew."""
-
-    def forget() -> None:
-        if PluggableRunContext in Container():
-            del Container()[PluggableRunContext]
-
-    def written(name: str, text: str) -> None:
-        (tmp_path / ".dlt").mkdir(exist_ok=True)
-        (tmp_path / ".dlt" / name).write_text(text, encoding="utf-8")
-        forget()
-
-    yield written
-    forget()
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_a_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
