@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from leadhouse.all_portals import Overview, sync_all
     from leadhouse.bitrix24.source import bitrix24
     from leadhouse.chosen import lead
     from leadhouse.configured_portals import ConfiguredPortal, portals
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfiguredPortal",
+    "Overview",
     "SyncSummary",
     "__version__",
     "bitrix24",
@@ -30,6 +32,7 @@ __all__ = [
     "portals",
     "reconcile",
     "sync",
+    "sync_all",
     "verify",
 ]
 
@@ -37,9 +40,11 @@ __all__ = [
 _LAZY = {
     "ConfiguredPortal": "leadhouse.configured_portals",
     "lead": "leadhouse.chosen",
+    "Overview": "leadhouse.all_portals",
     "portals": "leadhouse.configured_portals",
     "reconcile": "leadhouse.reconciliation",
     "sync": "leadhouse.service",
+    "sync_all": "leadhouse.all_portals",
     "SyncSummary": "leadhouse.summary",
     "verify": "leadhouse.verification",
 }

@@ -101,10 +101,14 @@ def main() -> None:
 
 
 @main.command(
-    help=f"Bring the warehouse up to date with a portal (SOURCE: {_SOURCES}).",
+    help=f"Bring the warehouse up to date with a portal (SOURCE: {_SOURCES}), or with all that are configured.",
     epilog="Example: leadhouse sync bitrix24 --to postgresql://loader@db.example.com/crm --json",
 )
-@click.argument("source")
+@click.argument("source", required=False)
+@click.option(
+    "--all", "every", is_flag=True, help="Every configured portal, of SOURCE or of all; each has its dataset."
+)
+@click.option("--jobs", type=click.IntRange(1), help="With --all: portals at a time. [default: 4]")
 @_warehouse_options
 @_portal_options
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
@@ -114,9 +118,15 @@ def main() -> None:
 @click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
 @_guard_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
-def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
-    """Bring the warehouse up to date with a portal."""
+def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_json: bool, **options: Any) -> int:
+    """Bring the warehouse up to date with a portal, or with all of them."""
     _log(verbose)
+    if every:
+        return _sync_all(source, jobs, verbose=verbose, as_json=as_json, options=options)
+    if source is None or jobs is not None:
+        raise click.UsageError(
+            "Missing argument 'SOURCE'; name one, or give --all" if source is None else "--jobs goes with --all"
+        )
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
     summary = run(source, **_chosen(source, options))
@@ -128,6 +138,27 @@ def sync(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
             f"{summary.leads_read:,} leads read, {summary.rows_written:,} rows written to {summary.destination} "
             f"({summary.dataset}){compared} in {summary.seconds:.1f} s, {summary.requests} requests"
         )
+    return 0
+
+
+def _sync_all(source: str | None, jobs: int | None, *, verbose: bool, as_json: bool, options: dict[str, Any]) -> int:
+    """Sync every configured portal; return the worst exit status."""
+    from leadhouse.all_portals import JOBS, sync_all  # noqa: PLC0415 - dlt loads with it
+
+    own = {"dataset", "portal", "phone_region"} | {told.name for name in sources() for told in of_source(name).OPTIONS}
+    for name in sorted(own & options.keys()):
+        if options.pop(name) is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for one portal; it does not go with --all")
+
+    def say(run: Any) -> None:
+        click.echo(f"{run.portal.label}: {run.line}", err=run.exit_code != 0)
+
+    told = sync_all(
+        source and known_source(source), jobs=jobs or JOBS, verbose=verbose, ended=(lambda _: None) if as_json else say,
+        **options,
+    )  # fmt: skip
+    click.echo(json.dumps(told.to_dict()) if as_json else told.line)
+    return told.exit_code
 
 
 @main.command(epilog="Example: leadhouse reconcile bitrix24 --to duckdb:leads.duckdb")

@@ -1,12 +1,16 @@
 """One run at a time per pipeline: a lock file that dies with its process."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from leadhouse.errors import ConfigurationError, RunLockedError
+
+# Where runs that were started together write one DuckDB file: they wait for each other, however long that is.
+TURN: ContextVar[AbstractContextManager[object]] = ContextVar("turn", default=nullcontext())  # noqa: B039 - holds nothing
 
 
 @contextmanager

@@ -56,9 +56,7 @@ def sync(
         TransientError: the next run may heal it.
         OperatorError: a person must act; the message says how.
     """
-    backfill = Backfill(parse_time(since), parse_time(until)) if since is not None or until is not None else None
-    if backfill is not None and (full or (backfill.since and backfill.until and backfill.since >= backfill.until)):
-        raise ConfigurationError("--since must lie before --until, and neither goes with --full")
+    backfill = span(since, until, full=full)
     every = interval(reconcile_every) if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
@@ -80,6 +78,20 @@ def sync(
         progress=progress,
         settings=settings,
     )
+
+
+def span(since: str | datetime | None, until: str | datetime | None, *, full: bool = False) -> Backfill | None:
+    """Return the span of modification time to read again, None where none is asked for.
+
+    Raises:
+        ConfigurationError: times that are none, in the wrong order, or beside `full`.
+    """
+    if since is None and until is None:
+        return None
+    asked = Backfill(parse_time(since), parse_time(until))
+    if full or (asked.since and asked.until and asked.since >= asked.until):
+        raise ConfigurationError("--since must lie before --until, and neither goes with --full")
+    return asked
 
 
 def read_windows(session: Session, *, backfill: Backfill | None = None, full: bool = False) -> None:

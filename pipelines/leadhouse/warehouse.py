@@ -21,7 +21,7 @@ from leadhouse.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
-from leadhouse.lock import run_lock
+from leadhouse.lock import TURN, run_lock
 from leadhouse.postgres_url import check_postgres_url
 from leadhouse.redact import redact, register_secrets
 from leadhouse.settings import configure_dlt
@@ -200,14 +200,15 @@ class Warehouse:
             self._check_lock()
             yield
             return
-        self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
-        # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
-        self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
-        try:
-            yield
-        finally:
-            self._guard.close()
-            self._guard = None
+        with TURN.get():
+            self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+            # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
+            self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
+            try:
+                yield
+            finally:
+                self._guard.close()
+                self._guard = None
 
     @contextmanager
     def one_run(self) -> Iterator[None]:

@@ -3,8 +3,7 @@
 It knows no tables. Answers stay raw bytes until somebody decodes them with a type.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +18,10 @@ from leadhouse.errors import CredentialsError, LeadhouseError, PortalBusyError, 
 from leadhouse.kommo.access import Application, LongLivedToken, checked_base
 from leadhouse.kommo.answers import REDIRECTS, clock_of, redirected, refusal, same_place, shape_of
 from leadhouse.kommo.oauth import Grant
-from leadhouse.pace import Distance, Pause
+from leadhouse.kommo.shared_pace import SharedDistance, vendor_of
+from leadhouse.pace import Pause
 from leadhouse.retry import RetryingClient, Trouble
+from leadhouse.settings import data_dir
 from leadhouse.surrogates import mended
 from leadhouse.transport import Answer, Transport
 
@@ -30,9 +31,6 @@ _LONGEST_BACKOFF_S = 300.0
 _SHORTEST_BACKOFF_S = 10.0
 
 log = logs.get_logger("leadhouse.kommo")
-
-_distances: dict[tuple[str, Callable[[], float]], Distance] = {}
-_distances_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class KommoClient(RetryingClient):
     Args:
         base_url: the account's address, `https://{subdomain}.kommo.com`.
         access: a long-lived token, which is a secret; or an application.
-        limits: the vendor's limit; the pace of a host is one for the whole process.
+        limits: the vendor's limit; the pace is one for all accounts and processes of this machine.
         pause: where waiting happens; tests bring their own.
         transport: the HTTP client.
 
@@ -96,8 +94,7 @@ class KommoClient(RetryingClient):
         way_in = LongLivedToken(access) if isinstance(access, str) else Grant(access, self._base, transport, pause)
         super().__init__(way_in, transport, pause, attempts=limits.attempts, patience_s=limits.patience_s)
         self._interval = 1 / limits.requests_per_second
-        with _distances_lock:
-            self._distance = _distances.setdefault((self.portal, pause.monotonic), Distance(pause.monotonic))
+        self._distance = SharedDistance(data_dir() / "pace" / vendor_of(self.portal), pause.monotonic)
 
     @property
     def portal(self) -> str:
