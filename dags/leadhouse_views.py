@@ -4,23 +4,13 @@ A sync refreshes the views by itself, and lets them be where a reader is in the 
 portal's leads are missing from them.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import dag, task
 
 from leadhouse.airflow.assets import ALL_LEADS
-from leadhouse.airflow.tasks import DEFAULT_ARGS
+from leadhouse.airflow.tasks import DAG_ARGS
 
 
-@dag(
-    schedule=[ALL_LEADS],
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["leadhouse", "crm"],
-    doc_md=__doc__,
-)
+@dag(schedule=[ALL_LEADS], doc_md=__doc__, **DAG_ARGS)
 def leadhouse_views() -> None:
     """Wire the task."""
 

@@ -3,12 +3,10 @@
 It reads the view `crm.leads`, which is the same for every CRM, and writes `marts.open_leads_by_owner`.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import dag, task
 
 from leadhouse.airflow.assets import ALL_LEADS
-from leadhouse.airflow.tasks import DEFAULT_ARGS
+from leadhouse.airflow.tasks import DAG_ARGS
 
 STATEMENTS = (
     "CREATE SCHEMA IF NOT EXISTS marts",
@@ -22,15 +20,7 @@ STATEMENTS = (
 )
 
 
-@dag(
-    schedule=[ALL_LEADS],
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["leadhouse", "example"],
-    doc_md=__doc__,
-)
+@dag(schedule=[ALL_LEADS], doc_md=__doc__, **DAG_ARGS)
 def open_leads_by_owner() -> None:
     """Wire the task."""
 

@@ -122,7 +122,7 @@ class Runs:
         found = [file for file in DAG_FILES if file.stem == dag_id]
         dag = DagBag(dag_folder=str(found[0])).dags[dag_id]
         for task in dag.tasks:
-            task.retries = min(self.retries, task.retries)
+            task.retries = min(self.retries, task.retries or 0)
             task.retry_delay = timedelta(0)
         return dag
 

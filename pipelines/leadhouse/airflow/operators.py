@@ -38,7 +38,6 @@ class PortalOperator(BaseOperator):
         to: destination, as `leadhouse.sync` takes it; default LEADHOUSE__TO.
         to_conn_id: a connection of type postgres or duckdb instead.
         dataset: schema of the tables; default the connection's dataset or id, the portal's name, the source's.
-        requests_per_second: a pace of this task's own.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run of the portal.
         **kwargs: as every operator takes them. Without a `retry_policy` it is LeadhouseRetryPolicy.
 
@@ -46,9 +45,7 @@ class PortalOperator(BaseOperator):
         summary: what the last execution did; None where it failed.
     """
 
-    template_fields: Sequence[str] = (
-        *("source", "portal", "conn_id", "to", "to_conn_id", "dataset", "requests_per_second"),
-    )
+    template_fields: Sequence[str] = ("source", "portal", "conn_id", "to", "to_conn_id", "dataset")
     operator_extra_links: "tuple[BaseOperatorLink, ...]" = (PortalLink(),)
     ui_color: str = "#dff0ea"
 
@@ -61,7 +58,6 @@ class PortalOperator(BaseOperator):
         to: str | None = None,
         to_conn_id: str | None = None,
         dataset: str | None = None,
-        requests_per_second: float | None = None,
         lock_timeout: float = LOCK_TIMEOUT_S,
         **kwargs: Any,
     ) -> None:
@@ -74,7 +70,6 @@ class PortalOperator(BaseOperator):
         self.to = to
         self.to_conn_id = to_conn_id
         self.dataset = dataset
-        self.requests_per_second = requests_per_second
         self.lock_timeout = lock_timeout
         self.summary: SyncSummary | None = None
         self._at_work = False
@@ -139,8 +134,6 @@ class PortalOperator(BaseOperator):
         else:
             source = str(self.source)
             keywords["portal"] = self.portal or None
-        if self.requests_per_second:
-            keywords["requests_per_second"] = float(self.requests_per_second)
         return source, keywords
 
     def _announce(self, context: "Context", summary: "SyncSummary") -> None:

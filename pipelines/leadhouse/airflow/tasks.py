@@ -1,10 +1,10 @@
 """Tasks that the DAGs of `dags/` are wired from."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Param, get_current_context, task
+from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from leadhouse.airflow.assets import ALL_LEADS
@@ -25,43 +25,14 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-def portals_param() -> Param:
-    """Return the param that chooses portals."""
-    return Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string", "minLength": 1},
-        title="Portals",
-        description='Only these, like "bitrix24.acme" or a connection\'s id; empty: every one that is configured',
-    )
-
-
-def time_param(title: str) -> Param:
-    """Return a param that is a time, or nothing."""
-    return Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$",
-        title=title,
-        description="Of modification. The span is read again; the cursor stays where it is",
-    )
-
-
-def flag_param(title: str, description: str) -> Param:
-    """Return a param that is true or false."""
-    return Param(False, type="boolean", title=title, description=description)
-
-
-def max_deletions_param() -> Param:
-    """Return the param that lets more leads vanish than reconcile believes."""
-    return Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^(\d{1,12}|\d{1,3}(\.\d+)?%)$",
-        title="Deletions believed",
-        description="Leads that may have vanished before it refuses, like 500 or 5%; empty: 10 % or 100",
-    )
+DAG_ARGS: dict[str, Any] = {
+    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": DEFAULT_ARGS,
+    "render_template_as_native_obj": True,
+    "tags": ["leadhouse", "crm"],
+}
 
 
 @task
