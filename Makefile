@@ -1,4 +1,4 @@
-# make demo · test · lint · bench · bench-peers · clean
+# make demo · test · test-airflow · test-airflow-all · lint · bench · bench-peers · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
@@ -16,8 +16,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
+AIRFLOW_VENV := .venv-airflow
 
-.PHONY: demo test lint bench bench-peers clean
+.PHONY: demo test test-airflow test-airflow-all lint bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -25,6 +26,18 @@ demo: $(VENV)/installed
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Airflow's 100 packages have an environment of their own. -all also boots Airflow and looks at it with Chromium.
+test-airflow: $(AIRFLOW_VENV)/installed
+	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -m 'not long'
+
+test-airflow-all: $(AIRFLOW_VENV)/installed
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && \
+	  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; }; } || { \
+	  echo "the look at Airflow's pages wants Chromium; install your system's package chromium" >&2; exit 1; }
+	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -38,7 +51,7 @@ bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
 	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
 
 clean:
-	rm -rf $(VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW_VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f leadhouse-demo.duckdb leadhouse-demo.duckdb.wal
 
 $(BIN)/python:
@@ -56,6 +69,13 @@ $(VENV)/installed: $(BIN)/python $(WANTED)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP) install --quiet -c constraints.txt -e '.[sandbox]' --group dev
+	@touch $@
+
+$(AIRFLOW_VENV)/installed: $(WANTED) constraints-airflow.txt
+	@$(PYTHON) -m venv $(AIRFLOW_VENV)
+	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt pip
+	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  -c constraints.txt -c constraints-airflow.txt -e '.[sandbox]' --group airflow
 	@touch $@
 
 $(VENV)/peers/installed: $(VENV)/installed

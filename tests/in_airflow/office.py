@@ -9,8 +9,10 @@ from typing import Any, Self
 import pytest
 
 import kommo_oracle
+import leadhouse
 import oracle
 from kommo_scene import small_account
+from leadhouse.airflow.destinations import cursor
 from leadhouse.sandbox import bitrix24, kommo
 from scene import small_portal
 
@@ -60,6 +62,22 @@ class Office:
     def secrets(self) -> list[str]:
         """What must not be found in a log, in Airflow's database, or in anything that it hands on."""
         return [self.acme.url.rstrip("/").rpartition("/")[2], self.account.token]
+
+    def sync(self) -> None:
+        """Sync both without Airflow."""
+        leadhouse.sync("bitrix24", portal="acme")
+        leadhouse.sync("kommo")
+
+    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run SQL in the warehouse; return the last statement's rows."""
+        with cursor(self.to) as warehouse:
+            for statement in statements:
+                warehouse.execute(statement)
+            return list(warehouse.fetchall()) if statements[-1].startswith("SELECT") else []
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.execute(sql)
 
     def assert_equal(self, *datasets: str) -> None:
         """The warehouse holds what the portals have."""
@@ -117,10 +135,13 @@ class Runs:
 
     def dag(self, dag_id: str) -> Any:
         """Return a DAG, parsed anew: a run leaves its params in the one that it was given."""
-        from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - Airflow reads its configuration at import
+        from airflow.dag_processing.dagbag import BundleDagBag, DagBag, sync_bag_to_db  # noqa: PLC0415 - Airflow reads its configuration at import
 
-        found = [file for file in DAG_FILES if file.stem == dag_id]
-        dag = DagBag(dag_folder=str(found[0])).dags[dag_id]
+        (file,) = (file for file in DAG_FILES if file.stem == dag_id)
+        dag = DagBag(dag_folder=str(file)).dags[dag_id]
+        if file.parent.name == "examples":  # which .airflowignore hides
+            bag = BundleDagBag(dag_folder=str(file), bundle_path=file.parent, bundle_name="dags-folder")
+            sync_bag_to_db(bag, "dags-folder", None)
         for task in dag.tasks:
             task.retries = min(self.retries, task.retries or 0)
             task.retry_delay = timedelta(0)

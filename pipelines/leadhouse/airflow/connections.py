@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from leadhouse.errors import ConfigurationError
 from leadhouse.redact import register_secrets
@@ -96,6 +96,7 @@ def _bitrix24(connection: "Connection") -> dict[str, Any]:
     if not code:
         return {}
     if "://" in code:
+        register_secrets([code, *urlsplit(code).path.split("/")])
         return {"webhook_url": code}
     register_secrets([code])
     return {"webhook_url": f"{_address(connection)}/rest/{connection.login or ''}/{code}/"}
