@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from leadhouse.settings import (
 from leadhouse.shape import check_shape
 from leadhouse.state import stored
 from leadhouse.summary import SyncSummary
+from leadhouse.token_chain import STORE
 from leadhouse.warehouse import Target, Warehouse, explain
 
 if TYPE_CHECKING:
@@ -245,6 +247,7 @@ def run(
     warehouse = Warehouse(target, name, lock_timeout=lock_timeout, read_only=read_only)
     with (
         structlog.contextvars.bound_contextvars(run_id=summary.run_id, source=source, dataset=name),
+        _tokens_in(warehouse),
         progress or for_terminal(f"{source} → {target.kind}") as shown,
     ):
         problem: LeadhouseError
@@ -265,6 +268,16 @@ def run(
         finally:
             _tell(summary)
         raise problem
+
+
+@contextmanager
+def _tokens_in(warehouse: Warehouse) -> Iterator[None]:
+    """Let an application's tokens lie where the warehouse says."""
+    before = STORE.set(warehouse.token_store)
+    try:
+        yield
+    finally:
+        STORE.reset(before)
 
 
 def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> None:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dlt import Pipeline
 
     from leadhouse.crm import Crm
+    from leadhouse.token_chain import TokenStore
 
 log = logs.get_logger("leadhouse.warehouse")
 
@@ -247,6 +249,18 @@ class Warehouse:
         finally:
             self._lock = None
             connection.close()
+
+    def token_store(self, seed: str, secret: str) -> "TokenStore":
+        """Return where an application's tokens lie: in Postgres with the rows, else in the working directory."""
+        from leadhouse.token_chain import token_file  # noqa: PLC0415 - for applications only
+        from leadhouse.token_table import TokenTable  # noqa: PLC0415
+
+        begun = token_file(seed)
+        if self.target.kind != "postgres":
+            return begun
+        connect = partial(_connect_postgres, self.target)
+        label = self.target.label
+        return TokenTable(connect, label=label, dataset=self.dataset, seed=seed, secret=secret, begun=begun)
 
     def _check_lock(self) -> None:
         """Fail where the server ended the connection that holds the lock of `one_run`: another run may have it."""

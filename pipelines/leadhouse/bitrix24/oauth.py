@@ -69,7 +69,9 @@ class Grant(Access):
         register_secrets((application.client_secret, application.refresh_token))
         self._application = application
         self._transport = transport
-        self._chain = TokenChain(application.client_id, application.refresh_token, self._ask, pause)
+        self._chain = TokenChain(
+            application.client_id, application.client_secret, application.refresh_token, self._ask, pause
+        )
         self._access_token = ""
         self.base = ""
         self._server = _token_url(application.oauth_server or SERVER)

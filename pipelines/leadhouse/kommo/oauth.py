@@ -53,7 +53,9 @@ class Grant:
         self._url = f"{base}/{METHOD}"
         self._portal = base.partition("://")[2]
         self._transport = transport
-        self._chain = TokenChain(application.client_id, application.refresh_token, self._ask, pause)
+        self._chain = TokenChain(
+            application.client_id, application.client_secret, application.refresh_token, self._ask, pause
+        )
         self._tokens = self._chain.stored()
 
     def ticket(self) -> dict[str, str]:
