@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -60,10 +61,11 @@ class Standalone:
 
     Args:
         home: its folder.
+        database: its own, in Postgres: SQLite knows no queue, and a busy one says that it is locked.
         settings: variables of the environment that its tasks get.
     """
 
-    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, database: str, settings: Mapping[str, str]) -> None:
         port = free_port()
         self.home = home
         self.url = f"http://localhost:{port}"
@@ -82,6 +84,7 @@ class Standalone:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__API__PORT": str(port),
             "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         }
@@ -108,13 +111,15 @@ class Standalone:
 
     def __exit__(self, *_: object) -> None:
         """End every process that came of it."""
-        processes = [self._process, *self._process.children(recursive=True)]
+        processes: list[psutil.Process] = [self._process]
+        with suppress(psutil.NoSuchProcess):
+            processes += self._process.children(recursive=True)
         for process in processes:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.terminate()
-        _, alive = psutil.wait_procs(processes, timeout=15)
-        for process in alive:
-            process.kill()
+        alive = psutil.wait_procs(processes, timeout=15)[1]
+        for stubborn in alive:
+            stubborn.kill()
         psutil.wait_procs(alive, timeout=15)
 
     def _healthy(self) -> bool | None:

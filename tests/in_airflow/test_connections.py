@@ -1,5 +1,6 @@
 """Connections of Airflow as leadhouse's settings, and the Test button, against sandbox portals."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from airflow.sdk import Connection
 
 from in_airflow.office import Office
 from leadhouse.airflow.connections import portal_connection, warehouse_url
+from leadhouse.airflow.hooks import LeadhouseHook
 from leadhouse.errors import ConfigurationError
 from leadhouse.settings import portal_settings
 
@@ -128,7 +130,7 @@ def pressed(conn_type: str, host: str, login: str | None, password: str) -> tupl
     stored = Stored(conn_id="pressed", conn_type=conn_type, host=host, login=login, password=password)
     os.environ["AIRFLOW_CONN_PRESSED"] = stored.get_uri()
     try:
-        told: tuple[bool, str] = stored.test_connection()
+        told: tuple[bool, str] = stored.test_connection()  # type: ignore[no-untyped-call]
         return told
     finally:
         del os.environ["AIRFLOW_CONN_PRESSED"]
@@ -162,3 +164,21 @@ def test_the_test_button_tells_a_refused_secret(office: Office, source: str) -> 
 def test_the_test_button_does_not_wait_for_a_portal_that_is_not_there() -> None:
     done, message = pressed("bitrix24", "http://127.0.0.1:9", "1", CODE)
     assert (done, message) == (False, "127.0.0.1:9 batch: connection refused")
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("source", ["bitrix24", "kommo"])
+def test_the_test_button_spends_no_refresh_token(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """The pair that it brings would lie on the API server, and the workers' chain of tokens would be broken."""
+    extra = {"client_id": "local.1", "client_secret": "an-invented-secret", "refresh_token": "an-invented-token"}
+    if source == "kommo":
+        extra["redirect_uri"] = "https://example.com/"
+    told = {"conn_type": source, "host": "http://127.0.0.1:9", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_PRESSED", json.dumps(told))
+    done, message = LeadhouseHook("pressed").test_connection()
+    assert done
+    assert "the next run tries them" in message
+    monkeypatch.setenv("AIRFLOW_CONN_PRESSED", json.dumps({**told, "extra": {**extra, "client_secret": ""}}))
+    done, message = LeadhouseHook("pressed").test_connection()
+    assert not done
+    assert "lacks client_secret" in message

@@ -143,7 +143,7 @@ def test_an_error_of_an_operator_comes_without_leadhouses_frames(office: Office)
 def test_a_task_that_is_killed_stops_and_the_next_run_goes_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_packages(monkeypatch, leads=100, pages=2)
     office.portal.invent_leads(400)
-    operator, killed = acme(), []
+    operator, killed = acme(), list[bool]()
 
     def kill(*_: object) -> None:
         if office.portal.http_requests == 5 and not killed:

@@ -93,7 +93,7 @@ def test_the_forms_defaults_are_leadhouses_own() -> None:
 def test_airflow_takes_the_forms_over() -> None:
     from airflow.providers_manager import ProvidersManager  # noqa: PLC0415
 
-    manager = ProvidersManager()
+    manager: Any = ProvidersManager()  # type: ignore[no-untyped-call]
     manager.initialize_providers_hooks()
     widgets = manager._connection_form_widgets
     assert widgets["extra__bitrix24__client_secret"].is_sensitive

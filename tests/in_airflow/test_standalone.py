@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 import kommo_oracle
 import oracle
+from copies import administer
 from in_airflow.standalone import Standalone
 from kommo_scene import small_account
 from leadhouse.sandbox import bitrix24, kommo
@@ -34,9 +35,11 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def company(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Company]:
     """Airflow, configured as docs/airflow.md says, with a first scheduled run behind it."""
     home = tmp_path_factory.mktemp("standalone")
+    administer(postgres_server, "CREATE DATABASE airflow")
+    database = postgres_server.replace("localhost/postgres", "/airflow").replace("://", "+psycopg2://")
     portals = {name: small_portal(leads=60, seed=seed) for seed, name in enumerate(("acme", "globex", "office"), 3)}
     account = small_account(leads=40)
     with (
@@ -57,7 +60,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         }
         base, _, rest = office.url.rstrip("/").partition("/rest/")
         user, code = rest.split("/")
-        with Standalone(home, settings) as airflow:
+        with Standalone(home, database, settings) as airflow:
             airflow.command("pools", "import", home / "dags" / "pools.json")
             connection = {
                 "connection_id": "office",
@@ -68,7 +71,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             }
             airflow.ask("POST", "connections", connection)
             airflow.ask("POST", "variables", {"key": "leadhouse_connections", "value": '["office"]'})
-            for dag_id in ("leadhouse_views", "leadhouse_sync", "cron_string"):
+            for dag_id in ("leadhouse_views", "leadhouse_sync"):
                 airflow.unpause(dag_id)
             yield Company(airflow, to, portals, account, [code, acme.url.rstrip("/").rpartition("/")[2], account.token])
 
@@ -147,6 +150,7 @@ def test_a_backfill_reads_its_interval_and_leaves_the_cursor(company: Company) -
 
 def test_a_backfill_of_a_cron_string_is_red_and_says_why(company: Company) -> None:
     airflow = company.airflow
+    airflow.unpause("cron_string")
     airflow.command(
         "backfill", "create", "--dag-id", "cron_string", "--from-date", DAY, "--to-date", "2026-11-03T09:30:00+00:00"
     )
@@ -178,7 +182,8 @@ def test_the_run_can_be_seen(company: Company, page: Page, shots: Path) -> None:
         expect(page.get_by_text(label, exact=True).first).to_be_visible()
     page.screenshot(path=shots / "portals.png")
     page.get_by_text("bitrix24.acme", exact=True).first.click()
-    expect(page.get_by_text("leadhouse.sync").first).to_be_visible()
+    expect(page.get_by_role("heading", name="portal.sync [bitrix24.acme]")).to_be_visible()
+    expect(page.get_by_text("cursor_to").first).to_be_visible()
     page.screenshot(path=shots / "log.png")
 
 
@@ -188,7 +193,7 @@ def test_the_form_of_a_connection_can_be_filled_in(company: Company, page: Page,
     page.get_by_role("combobox").first.click()
     page.keyboard.type("Bitrix24")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Webhook: code, or its whole URL").first).to_be_visible()
+    expect(page.get_by_text("Webhook code or URL").first).to_be_visible()
     page.screenshot(path=shots / "connection.png")
     page.get_by_text("Extra Fields").first.click()
     expect(page.get_by_text("Requests per second").first).to_be_visible()

@@ -34,7 +34,10 @@ class LeadhouseHook(BaseHook):
         return portal_connection(self.get_connection(self.conn_id))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the portal for its clock and for a lead; return whether it answered, and one line without secrets."""
+        """Ask the portal for its clock and for a lead; return whether it answered, and one line without secrets.
+
+        An application's access is only looked at: a test would spend its refresh token.
+        """
         try:
             return True, _asked(self.get_conn())
         except LeadhouseError as error:
@@ -75,6 +78,11 @@ def _asked(told: PortalConnection) -> str:
 
     known = crm(told.source)
     settings: Any = portal_settings(told.source, None, told.settings)
+    if not isinstance(settings.access, str):
+        # Tokens lie where the rows go; one that is renewed here, the workers would never know of.
+        return (
+            "the settings are complete; the next run tries them, for a test would spend the application's refresh token"
+        )
     portal = known.connect(settings)
     portal.pause.hasty = True
     try:

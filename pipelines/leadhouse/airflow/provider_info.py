@@ -63,8 +63,8 @@ _CONNECTION_TYPES = [
             "hidden-fields": ["schema", "port", "extra"],
             "relabeling": {
                 "host": "Portal",
-                "login": "Webhook: user id",
-                "password": "Webhook: code, or its whole URL",
+                "login": "Webhook user id",
+                "password": "Webhook code or URL",
             },
             "placeholders": {"host": "example.bitrix24.com", "login": "1"},
         },
