@@ -1,30 +1,14 @@
-"""An Airflow of the tests' own: its home is a temporary folder, set before anything imports Airflow.
+"""Fixtures of tests with Airflow, which has an environment of its own: make test-airflow."""
 
-These tests run in an environment of their own, which has Airflow: make test-airflow.
-"""
-
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = Path(tempfile.mkdtemp(prefix="leadhouse-airflow-"))
-os.environ.update(
-    AIRFLOW_HOME=str(HOME),
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__UNIT_TEST_MODE="False",
-    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME}/airflow.db",
-    # A key of the tests' own; without one, Airflow stores passwords in the clear and says so.
-    AIRFLOW__CORE__FERNET_KEY="bGVhZGhvdXNlLXRlc3RzLWtleS0zMi1ieXRlcy1sb24=",
-)
+import pytest
 
-import pytest  # noqa: E402
-
-from in_airflow.office import Office, Runs  # noqa: E402
+from in_airflow.home import HOME, ROOT  # first: it names Airflow's home
+from in_airflow.office import Office, Runs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -11,12 +10,12 @@ import pytest
 import kommo_oracle
 import leadhouse
 import oracle
+from in_airflow.home import ROOT
 from kommo_scene import small_account
 from leadhouse.airflow.destinations import cursor
 from leadhouse.sandbox import bitrix24, kommo
 from scene import small_portal
 
-ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").rglob("*.py"))
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psutil
 import urllib3
 
-from in_airflow.office import ROOT
+from in_airflow.home import ROOT
 
 T = TypeVar("T")
 AIRFLOW = Path(sys.executable).parent / "airflow"
@@ -180,6 +180,12 @@ class Standalone:
         path = f"dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}/taskInstances/{task['task_id']}"
         told = self.ask("GET", f"{path}/xcomEntries/return_value?map_index={task['map_index']}")["value"]
         return json.loads(told) if isinstance(told, str) else told
+
+    def links(self, task: dict[str, Any]) -> dict[str, str | None]:
+        """Return a task's extra links."""
+        path = f"dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'])}/taskInstances/{task['task_id']}"
+        told: dict[str, str | None] = self.ask("GET", f"{path}/links?map_index={task['map_index']}")["extra_links"]
+        return told
 
     def log(self, task: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the log of a task's last try, as the pages show it: an object a line."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from in_airflow.office import DAG_FILES, ROOT, Runs
+from in_airflow.home import ROOT
+from in_airflow.office import DAG_FILES, Runs
 
 DAGS = ("leadhouse_reconcile", "leadhouse_sync", "leadhouse_views")
 EXAMPLES = sorted((ROOT / "dags" / "examples").glob("*.py"))

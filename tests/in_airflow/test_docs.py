@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from in_airflow.office import ROOT
+from in_airflow.home import ROOT
 from leadhouse.airflow.assets import ALL_LEADS
 from leadhouse.airflow.connections import portal_connection
 

@@ -140,6 +140,7 @@ def test_an_error_of_an_operator_comes_without_leadhouses_frames(office: Office)
     assert refused.value.__cause__ is refused.value.__context__ is None
 
 
+@pytest.mark.long
 def test_a_task_that_is_killed_stops_and_the_next_run_goes_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_packages(monkeypatch, leads=100, pages=2)
     office.portal.invent_leads(400)

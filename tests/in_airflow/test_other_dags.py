@@ -18,6 +18,7 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         yield made
 
 
+@pytest.mark.long
 def test_reconcile_marks_what_vanished(runs: Runs, anywhere: Office) -> None:
     anywhere.portal.delete_lead(int(anywhere.portal.leads()[0]["ID"]))
     anywhere.account.delete_lead(anywhere.account.leads()[0]["id"])
@@ -29,6 +30,7 @@ def test_reconcile_marks_what_vanished(runs: Runs, anywhere: Office) -> None:
     anywhere.assert_equal()
 
 
+@pytest.mark.long
 def test_a_mass_deletion_is_not_believed_until_a_person_says_so(runs: Runs, office: Office) -> None:
     office.sync()
     for lead in office.portal.leads()[:55]:

@@ -27,7 +27,7 @@ from leadhouse.errors import (
     WarehouseLockedError,
 )
 
-URL = "https://acme.bitrix24.com/rest/1/q7w8e9r0t1y2u3i4/"
+URL = "https://acme.bitrix24.com/rest/1/z9y8x7w6v5u4t3s2/"
 
 
 def wrapped_by_dlt(error: LeadhouseError) -> BaseException:
@@ -97,9 +97,15 @@ def test_a_chain_that_leads_back_to_itself_ends() -> None:
     assert LeadhouseRetryPolicy().evaluate(one, 1, 3).action is RetryAction.DEFAULT
 
 
-def failed(error: BaseException) -> Any:
-    """Return what the notifier looks at of a failed task's context."""
-    task = SimpleNamespace(dag_id="leadhouse_sync", task_id="portal.sync", log_url="http://airflow.example.com/log")
+def failed(error: BaseException, before: str = "success") -> Any:
+    """Return what the notifier looks at of a failed task's context; `before` is how the run before ended."""
+    task = SimpleNamespace(
+        dag_id="leadhouse_sync",
+        task_id="portal.sync",
+        map_index=2,
+        log_url="http://airflow.example.com/log",
+        get_previous_ti=lambda map_index: SimpleNamespace(state=before) if map_index == 2 else None,
+    )
     return {"ti": task, "task": SimpleNamespace(label="bitrix24.acme"), "run_id": "r1", "exception": error}
 
 
@@ -136,7 +142,7 @@ def test_a_failure_is_one_structured_line(capfd: pytest.CaptureFixture[str]) -> 
         "http://airflow.example.com/log",
     ):
         assert told in line
-    assert "q7w8e9r0t1y2u3i4" not in out + err
+    assert "z9y8x7w6v5u4t3s2" not in out + err
 
 
 def test_slack_hears_of_it_where_it_is_configured(
@@ -150,6 +156,8 @@ def test_slack_hears_of_it_where_it_is_configured(
         "acme.bitrix24.com: connection refused",
         "http://airflow.example.com/log",
     ]
+    FailureNotifier().notify(failed(PortalUnreachableError("connection refused"), before="failed"))
+    assert len(messages) == 1, "a portal that stays down is no news"
     FailureNotifier().notify(failed(PortalUnreachableError("connection refused", portal="acme.bitrix24.com")))
     out, err = capfd.readouterr()
     assert "could not be sent to Slack" in out + err

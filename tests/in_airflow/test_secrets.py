@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from in_airflow.conftest import HOME
+from in_airflow.home import DATABASE
 from in_airflow.office import Office, Runs
 from leadhouse.logs import get_logger
 
@@ -15,11 +15,13 @@ PERSON = "olga.kim@example.com"
 
 def kept() -> str:
     """Return all that Airflow's database holds."""
-    with sqlite3.connect(HOME / "airflow.db") as database:
+    with sqlite3.connect(DATABASE) as database:
         return "\n".join(database.iterdump())
 
 
 def assert_nowhere(secrets: list[str], **places: str) -> None:
+    """None of the secrets stands in any of the places; all of them tell of the run."""
+    assert all("leadhouse_sync" in text for text in places.values())
     for secret in secrets:
         for place, text in places.items():
             assert secret not in text, f"a secret in the {place}"

@@ -117,6 +117,13 @@ def test_a_scheduled_run_brings_every_portal_at_the_first_try(company: Company) 
     kommo_oracle.assert_equal(company.account, company.to, "kommo")
 
 
+def test_a_task_links_to_the_leads_of_its_portal(company: Company) -> None:
+    tasks = company.airflow.tasks(company.airflow.run("leadhouse_sync", "scheduled"))
+    host = company.airflow.result(tasks["portal.sync[office]"])["portal"]
+    told = company.airflow.links(tasks["portal.sync[office]"])
+    assert told == {"Leads in the portal": f"https://{host}/crm/lead/list/"}
+
+
 def test_the_views_follow_by_the_asset(company: Company) -> None:
     run = company.airflow.run("leadhouse_views", "asset_triggered")
     assert run["state"] == "success"

@@ -96,7 +96,7 @@ def _bitrix24(connection: "Connection") -> dict[str, Any]:
     if not code:
         return {}
     if "://" in code:
-        register_secrets([code, *urlsplit(code).path.split("/")])
+        register_secrets(urlsplit(code).path.split("/"))
         return {"webhook_url": code}
     register_secrets([code])
     return {"webhook_url": f"{_address(connection)}/rest/{connection.login or ''}/{code}/"}

@@ -19,7 +19,8 @@ log = get_logger("leadhouse.airflow")
 class FailureNotifier(BaseNotifier):
     """Tells of a failed task, for `on_failure_callback`: what failed, why in one line, and where its log is.
 
-    Slack gets it where RUNTIME__SLACK_INCOMING_HOOK, dlt's own setting, has an incoming webhook.
+    Slack gets it where RUNTIME__SLACK_INCOMING_HOOK, dlt's own setting, has an incoming webhook: the first failure of a
+    row, since a portal that is down all night is no news every ten minutes.
     """
 
     def notify(self, context: "Context") -> None:
@@ -40,7 +41,9 @@ class FailureNotifier(BaseNotifier):
             "log_url": getattr(task, "log_url", None),
         }
         log.error("task failed", **{name: value for name, value in told.items() if value})
-        _send(told)
+        previous = task.get_previous_ti(map_index=-1 if task.map_index is None else task.map_index)
+        if previous is None or previous.state != "failed":
+            _send(told)
 
 
 def _send(told: dict[str, Any]) -> None:

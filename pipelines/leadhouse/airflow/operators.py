@@ -96,7 +96,7 @@ class PortalOperator(BaseOperator):
         self._at_work, self.summary = True, None
         try:
             source, keywords = self._keywords()
-            with structlog.contextvars.bound_contextvars(portal=self.label):
+            with structlog.contextvars.bound_contextvars(label=self.label):
                 self.summary = self.run(context, source, keywords)
         except LeadhouseError as error:
             problem = error
