@@ -81,5 +81,5 @@ $(AIRFLOW_VENV)/installed: $(WANTED) constraints-airflow.txt
 $(VENV)/peers/installed: $(VENV)/installed
 	@$(PEER_PYTHON) -m venv $(VENV)/peers
 	@$(VENV)/peers/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
-	  kommo_sdk_data_engineer==0.11.0 duckdb==1.5.6
+	  kommo_sdk_data_engineer==0.11.0 duckdb==1.5.5
 	@touch $@

@@ -6,10 +6,27 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 
 from copies import administer
+
+# Folders whose tests take seconds each: of every function there, `make test` runs one set of parameters.
+_SECONDS_EACH = ("crash", "destinations", "faults", "integration", "leaks", "property")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all but one set of parameters of slow tests as long; which one differs from function to function."""
+    functions: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.path.parent.name in _SECONDS_EACH and item.get_closest_marker("long") is None:
+            functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, sets in functions.items():
+        del sets[crc32(name.encode()) % len(sets)]
+        for item in sets:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)

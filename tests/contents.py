@@ -1,4 +1,4 @@
-"""What a warehouse holds, read straight from DuckDB or Postgres, by the reviewed contract."""
+"""What a warehouse holds, read straight from DuckDB, Postgres or a lake, by the reviewed contract."""
 
 import tomllib
 from collections.abc import Callable, Iterator
@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 import psycopg2
+
+import engines
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -32,6 +34,10 @@ def reading(to: str) -> Iterator[Callable[[str], list[Row]]]:
         with duckdb.connect(path, read_only=True) as file:
             file.execute("SET TimeZone='UTC'")
             yield lambda sql: file.sql(sql).to_arrow_table().to_pylist()
+        return
+    if "://" not in to:
+        with engines.lake(to) as lake:
+            yield lambda sql: engines.rows(lake, sql)
         return
     connection = psycopg2.connect(to, options="-c timezone=UTC")
     try:

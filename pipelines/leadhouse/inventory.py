@@ -49,14 +49,17 @@ class Inventory:
             return {}
         with self._client() as (client, name):
             rows = client.execute_sql(
-                f"SELECT id, {self._chain.modified}, _fingerprint, NOT ({_LIVES}) FROM {name} "  # noqa: S608 - integers
-                f"WHERE id IN ({_listed(ids)})"
+                f"SELECT id, {self._chain.modified}, _fingerprint, CASE WHEN {_LIVES} THEN 0 ELSE 1 END "  # noqa: S608 - integers
+                f"FROM {name} WHERE id IN ({_listed(ids)})"
             )
-        return {row[0]: (row[1], row[2], row[3]) for row in rows or ()}
+        return {row[0]: (row[1], row[2], bool(row[3])) for row in rows or ()}
 
     def newest_id(self) -> int | None:
-        """Return the greatest lead id, None while there is none or the destination has no SQL."""
-        if not self.exists or self._warehouse.target.kind == "named":
+        """Return the greatest lead id, None while there is none.
+
+        None, too, where an interrupted package may have left a lead without its child rows: what comes is written then.
+        """
+        if not self.exists or not self._warehouse.target.transactions:
             return None
         with self._client() as (client, name):
             rows = client.execute_sql(f"SELECT max(id) FROM {name}")  # noqa: S608
@@ -64,31 +67,32 @@ class Inventory:
 
     def newest_second(self) -> tuple[int, int] | None:
         """Return the latest modification time (Unix seconds) and how many rows share it, None while there is none."""
-        if not self.exists or self._warehouse.target.kind == "named":
+        if not self.exists:
             return None
         modified = self._chain.modified
-        sql = (
-            "SELECT {modified}, count(*) FROM {name} WHERE {modified} = (SELECT max({modified}) FROM {name}) GROUP BY 1"
-        )
+        sql = "SELECT max({modified}), count(*) FROM {name} WHERE {modified} = (SELECT max({modified}) FROM {name})"
         with self._client() as (client, name):
-            rows = client.execute_sql(sql.format(modified=modified, name=name))
-        return (int(rows[0][0].timestamp()), rows[0][1]) if rows else None
+            ((latest, rows),) = client.execute_sql(sql.format(modified=modified, name=name))
+        return (int(latest.timestamp()), rows) if latest else None
 
     def live(self) -> Live:
         """Return the leads held as living."""
-        epoch = f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"
-        sql = f"SELECT id, {epoch} FROM {{name}} WHERE {_LIVES} ORDER BY id"  # noqa: S608 - a column of the contract
+        named = self._warehouse.target.kind == "named"  # each has a way of its own to tell the seconds
+        modified = self._chain.modified if named else f"CAST(extract(epoch FROM {self._chain.modified}) AS BIGINT)"
+        sql = f"SELECT id, {modified} FROM {{name}} WHERE {_LIVES} ORDER BY id"  # noqa: S608 - a column of the contract
         with self._client() as (client, name), client.execute_query(sql.format(name=name)) as cursor:
-            return Live.of(row for rows in iter(lambda: cursor.fetchmany(_ROWS_A_FETCH), []) for row in rows)
+            rows = (row for some in iter(lambda: cursor.fetchmany(_ROWS_A_FETCH), []) for row in some)
+            return Live.of(((number, at and int(at.timestamp())) for number, at in rows) if named else rows)
 
     def marked(self) -> dict[int, bool]:
         """Return the leads that are marked, the latest marks first: id, and whether it is only out of sight."""
         with self._client() as (client, name):
-            rows = client.execute_sql(
-                f"SELECT id, deleted_at IS NULL FROM {name} WHERE NOT ({_LIVES}) "  # noqa: S608 - an integer
-                f"ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id LIMIT {_MARKED}"
+            sql = (
+                f"SELECT id, CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END FROM {name} WHERE NOT ({_LIVES}) "  # noqa: S608 - names of the contract
+                "ORDER BY coalesce(out_of_sight_at, deleted_at) DESC, id"
             )
-        return {row[0]: row[1] for row in rows or ()}
+            with client.execute_query(sql) as cursor:
+                return {row[0]: bool(row[1]) for row in cursor.fetchmany(_MARKED)}
 
     def marks(self, ids: Sequence[int]) -> dict[int, tuple[datetime | None, datetime | None]]:
         """Return when each of these leads was marked as deleted and as out of sight; those not held are left out."""
@@ -121,6 +125,9 @@ class Inventory:
             deleted: ids that the portal does not know any more, each with the time to write (UTC).
             out_of_sight: the same of ids that the access may not read any more.
         """
+        if self._warehouse.target.kind == "lake":
+            self._mark_lake(deleted, out_of_sight)
+            return
         with self._client() as (client, name), client.begin_transaction():
             for column, other, marks in (
                 ("deleted_at", "out_of_sight_at", deleted),
@@ -136,6 +143,14 @@ class Inventory:
                             f"WHERE id IN ({_listed(ids)})",
                             at,
                         )
+
+    def _mark_lake(self, deleted: Mapping[int, datetime], out_of_sight: Mapping[int, datetime]) -> None:
+        """Mark leads of a lake, all in one commit."""
+        from leadhouse.lakes.merge import mark  # noqa: PLC0415 - loads dlt
+
+        client: Any
+        with self._warehouse.held(), self._pipeline.destination_client() as client:
+            mark(client, self._chain.root, deleted_at=deleted, out_of_sight_at=out_of_sight)
 
     @contextmanager
     def _client(self) -> Iterator[tuple[Any, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leadhouse import logs
 from leadhouse.errors import ConfigurationError, LeadhouseError, StateError, UnreadableStateError
@@ -97,11 +97,20 @@ def _restored(warehouse: Warehouse, name: str, folder: Path) -> "Pipeline":
         logs.adopt_dlt_logger()
         with warehouse.held():
             pipeline.sync_destination()
+            _heal(warehouse, pipeline)
     except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes
         problem = _unreadable(error, name) or explain(error, warehouse.target)
     else:
         return pipeline
     raise problem
+
+
+def _heal(warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    """Take back what a killed run left half-done in a lake; databases do so by themselves."""
+    if warehouse.target.kind == "lake" and not warehouse.read_only and pipeline.schemas:
+        client: Any
+        with pipeline.destination_client() as client:
+            client.heal()
 
 
 def _unreadable(error: BaseException | None, name: str) -> UnreadableStateError | None:
@@ -127,6 +136,11 @@ def discard_state(warehouse: Warehouse, *, lock_timeout: float) -> None:
         pipeline = dlt.pipeline(
             name, pipelines_dir=str(folder), destination=warehouse.target.destination(), dataset_name=warehouse.dataset
         )
+        if warehouse.target.kind == "lake":
+            lake: Any
+            with pipeline.destination_client() as lake:
+                lake.forget(name)
+            return
         with warehouse.held(), pipeline.sql_client() as client:
             table = client.make_qualified_table_name("_dlt_pipeline_state")
             client.execute_sql(f"DELETE FROM {table} WHERE pipeline_name = %s", name)  # noqa: S608

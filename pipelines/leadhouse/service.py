@@ -63,7 +63,7 @@ def sync(
 
     def work(session: Session) -> None:
         also = reconcile or (every is not None and is_due(session, every))
-        read_windows(session, backfill=backfill, full=full)
+        read_windows(session, backfill=backfill, full=full, last=not also)
         if also:
             compare(session, extent)
 
@@ -94,25 +94,26 @@ def span(since: str | datetime | None, until: str | datetime | None, *, full: bo
     return asked
 
 
-def read_windows(session: Session, *, backfill: Backfill | None = None, full: bool = False) -> None:
+def read_windows(session: Session, *, backfill: Backfill | None = None, full: bool = False, last: bool = False) -> None:
     """Read the window; one that an earlier run left open is finished first, then a new one is read.
 
     Args:
         session: the run.
         backfill: read this span instead.
         full: read everything again into place.
+        last: the portal is not asked again in this run.
     """
     cursor = session.cursor
     session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
     while True:
-        resumed = _window(session, cursor, backfill, full=full)
+        resumed = _window(session, cursor, backfill, full=full, last=last)
         cursor = session.cursor
         session.summary.cursor_to = cursor.cursor
         if not resumed or full or backfill is not None:
             return
 
 
-def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full: bool) -> bool:
+def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full: bool, last: bool) -> bool:
     """Read one window to its end in packages; return whether an earlier run had opened it."""
     from leadhouse.crm import WindowOptions  # noqa: PLC0415 - arrow's weight is loaded late
     from leadhouse.readahead import ReadAhead  # noqa: PLC0415
@@ -129,6 +130,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     def newest_second(root: str) -> tuple[int, int] | None:
         return inventories[root].newest_second()
 
+    session.warehouse.let_go()
     options = WindowOptions(full=full, backfill=backfill, stored=stored, held=held, newest=newest_second)
     reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
@@ -142,7 +144,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         unchanged[chain.root] = Unchanged(chain, inventory.versions, newest)
     ahead = ReadAhead(reader.pieces, depth=LOTS_AHEAD, cancel=portal.pause.cancel)
     try:
-        session.load_all(reader, iter(ahead), unchanged)
+        session.load_all(reader, iter(ahead), unchanged, last=last)
     finally:
         ahead.close()
         reader.close()

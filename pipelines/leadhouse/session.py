@@ -105,13 +105,21 @@ class Session:
 
         return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline)
 
-    def load_all(self, reading: "Reading", pieces: "Iterator[Piece]", unchanged: "Mapping[str, Unchanged]") -> None:
+    def load_all(
+        self,
+        reading: "Reading",
+        pieces: "Iterator[Piece]",
+        unchanged: "Mapping[str, Unchanged]",
+        *,
+        last: bool = False,
+    ) -> None:
         """Load what is read, package by package.
 
         Args:
             reading: the portal being read.
             pieces: what it brings.
             unchanged: leave out what the warehouse has already, by root table.
+            last: the portal is not asked again in this run.
         """
         from leadhouse.flow import LeadFlow  # noqa: PLC0415 - arrow's weight is loaded late
 
@@ -128,7 +136,7 @@ class Session:
         )
         read_before = self.summary.leads_read
         while not flow.finished:
-            self._load(flow)
+            self._load(flow, last=last)
             self.summary.leads_read = read_before + flow.leads_read
             self.account()
             self.progress.step("loading", self.summary.leads_read)
@@ -137,11 +145,13 @@ class Session:
         self.summary.misfits += flow.misfits
         self.summary.unavailable = reading.unavailable
 
-    def _load(self, flow: "LeadFlow") -> None:
+    def _load(self, flow: "LeadFlow", *, last: bool) -> None:
         """Extract one package from `flow` and load it."""
         from leadhouse.flow import flowing  # noqa: PLC0415 - arrow's weight is loaded late
 
         self.pipeline.extract(flowing(self.crm, flow))
+        if last and flow.finished:
+            self.warehouse.keep()
         with self.warehouse.held():
             self.pipeline.normalize()
             schema = self.pipeline.default_schema.stored_version_hash
@@ -173,7 +183,11 @@ class Session:
         with self.warehouse.held():
             if self.pipeline.has_pending_data:
                 self.pipeline.abort_packages()
-            if cursor is None and self._schema_hash is not None and self.warehouse.target.kind != "named":
+            if (
+                cursor is None
+                and self._schema_hash is not None
+                and self.warehouse.target.kind in ("duckdb", "postgres")
+            ):
                 self._insert(self.summary.row())
             else:
                 from leadhouse.flow import recording  # noqa: PLC0415 - arrow's weight is loaded late
@@ -251,6 +265,7 @@ def run(
         progress or for_terminal(f"{source} → {target.kind}") as shown,
     ):
         problem: LeadhouseError
+        warehouse.keep()
         try:
             with (existing if read_only else opened)(warehouse, lock_timeout=lock_timeout) as pipeline:
                 from leadhouse.crm import crm  # noqa: PLC0415 - arrow's weight is loaded late
@@ -266,6 +281,7 @@ def run(
         else:
             return summary
         finally:
+            warehouse.let_go()
             _tell(summary)
         raise problem
 
@@ -303,6 +319,7 @@ def _work(work: Callable[[Session], None], session: Session) -> None:
     problem: LeadhouseError | None = None
     try:
         check_shape(session.crm, session.warehouse, session.pipeline)
+        session.warehouse.let_go()
         work(session)
         session.account()
         session.record("done")

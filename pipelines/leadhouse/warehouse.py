@@ -1,152 +1,39 @@
-"""Where the rows go: a destination named by URL, guarded against other processes, asked what it has already."""
+"""Where the rows go: a destination, guarded against other processes, asked what it has already."""
 
 import re
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from leadhouse import logs
 from leadhouse.errors import (
     ConfigurationError,
-    InternalError,
-    LeadhouseError,
     RunLockedError,
-    WarehouseLockedError,
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
 from leadhouse.lock import TURN, run_lock
-from leadhouse.postgres_url import check_postgres_url
-from leadhouse.redact import redact, register_secrets
-from leadhouse.settings import configure_dlt
+from leadhouse.meanings import CHANGED_BY_HAND, CROWDED, HOLDER, REFUSED, explain, locked
+from leadhouse.redact import redact
+from leadhouse.target import Target
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
     from leadhouse.crm import Crm
+    from leadhouse.lakes.destination import LakeClient
+    from leadhouse.lakes.one_run import RunLock
     from leadhouse.token_chain import TokenStore
+
+__all__ = ["CHANGED_BY_HAND", "Target", "Warehouse", "explain"]
 
 log = logs.get_logger("leadhouse.warehouse")
 
 _POLL_S = 0.2
 _MEMORY_MB = 256
-_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
-_QUOTED = re.compile(r"\"[^\"/]*\"|'[^'/]*'")
-_CONVERTED = re.compile(r"""(?<=string )'.*'|(?<=: )".*"$""")
-CHANGED_BY_HAND = (
-    "somebody changed the tables by hand: put it back as it was and run `leadhouse sync` with --full, or fill a new "
-    "dataset with --dataset"
-)
-_REFUSED = (
-    "password authentication failed|no password supplied|role |permission denied|read-only|version number|"
-    "cannot open file|no pg_hba.conf entry"
-)
-_CROWDED = "too many c|remaining connection slots|starting up|not yet accepting|shutting down|in recovery mode"
-# What a database's words mean for the run and its operator, the first that is found.
-_MEANINGS: tuple[tuple[str, type[LeadhouseError], str], ...] = (
-    (
-        "no space left|disk is full|disk full|disk quota|could not extend file",
-        WarehouseUnavailableError,
-        "the disk is full, free some space and run again",
-    ),
-    (
-        (
-            "binder error|catalog error|conversion error|constraint error|is of type|invalid input syntax|"
-            "cannot insert into|cannot delete from|violates (not-null|check|foreign key)|"
-            "(column|relation|operator|table) .{1,200}does not exist"
-        ),
-        WarehouseRefusedError,
-        CHANGED_BY_HAND,
-    ),
-    (
-        "corrupt database file|could not read enough bytes|not a valid duckdb database|failed to deserialize",
-        WarehouseRefusedError,
-        "the file is damaged: put a copy of it back, or move it away and the next run fills a new one",
-    ),
-    (
-        "row is too big|tables can have at most",
-        WarehouseRefusedError,
-        "the portal has more custom fields than a Postgres table can hold; use DuckDB",
-    ),
-    (_CROWDED, WarehouseUnavailableError, "wait, or raise the server's limit of connections, and run again"),
-    (_REFUSED, WarehouseRefusedError, "correct the destination's address, password or rights"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A destination as the user named it.
-
-    Attributes:
-        kind: "duckdb", "postgres" or "named" (any other that dlt's configuration describes).
-        url: path of the DuckDB file, the Postgres URL (a secret), or dlt's name of the destination.
-        name: dlt's name of the destination, "" where a URL was given.
-    """
-
-    kind: str
-    url: str
-    name: str = ""
-
-    @classmethod
-    def parse(cls, to: str) -> "Target":
-        """Read `--to`: duckdb:///file.duckdb, duckdb:file.duckdb, postgresql://…, or the name of a dlt destination.
-
-        Raises:
-            ConfigurationError: none of these.
-        """
-        scheme, _, rest = to.partition(":")
-        if scheme == "duckdb" and rest:
-            path = Path(rest.removeprefix("//")).expanduser().absolute()
-            if rest.strip("/") and not path.is_dir():
-                return cls("duckdb", str(path))
-        if scheme in ("postgres", "postgresql") and rest.startswith("//"):
-            check_postgres_url(to)
-            return cls("postgres", f"postgresql:{rest.replace(' ', '%20')}")
-        if re.fullmatch(r"[A-Za-z_][\w.]*", to):
-            return _named(to)
-        raise ConfigurationError(
-            f"{redact(to)!r} is no destination; use duckdb:file.duckdb, postgresql://user@host/database, "
-            "or the name of a destination that dlt's configuration describes"
-        )
-
-    @property
-    def label(self) -> str:
-        """The destination without secrets."""
-        if self.kind == "duckdb":
-            return f"duckdb:{self.url}"
-        parts = urlsplit(self.url)
-        if self.kind == "postgres":
-            return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        return self.url
-
-    @property
-    def identity(self) -> str:
-        """A short name for working files: the same for the same destination, without secrets."""
-        return blake2b(self.label.encode(), digest_size=6).hexdigest()
-
-    def destination(self, *, read_only: bool = False) -> Any:
-        """Return dlt's destination; loads are parquet wherever the destination takes it."""
-        import dlt  # noqa: PLC0415 - costs half a second
-
-        if self.kind == "named":
-            return dlt.destination(self.url)
-        if read_only and self.kind == "duckdb":
-            from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials  # noqa: PLC0415
-
-            return dlt.destinations.duckdb(DuckDbCredentials(self.url, read_only=True))
-        named: Any = {"destination_name": self.name} if self.name else {}
-        if self.kind == "duckdb":
-            return dlt.destinations.duckdb(self.url, preferred_loader_file_format="parquet", **named)
-        from leadhouse.libpq import LibpqPostgres  # noqa: PLC0415 - loads dlt
-
-        return LibpqPostgres(self.url, preferred_loader_file_format="parquet", **named)
 
 
 class Warehouse:
@@ -176,7 +63,10 @@ class Warehouse:
         self.dataset = dataset
         self._lock_timeout = lock_timeout
         self._guard: Any = None
+        self._keeping = False
+        self._kept = ExitStack()
         self._lock: Any = None
+        self._lake_lock: RunLock | None = None
         self.columns = 0
 
     @property
@@ -186,7 +76,9 @@ class Warehouse:
 
     @property
     def missing(self) -> bool:
-        """True when the destination is a DuckDB file that is not there."""
+        """True when the destination is a DuckDB file, or a lake's folder, that is not there."""
+        if self.target.kind == "lake":
+            return not self._lake().is_storage_initialized()
         return self.target.kind == "duckdb" and not Path(self.target.url).exists()
 
     @contextmanager
@@ -202,28 +94,45 @@ class Warehouse:
             self._check_lock()
             yield
             return
-        with TURN.get():
+        with ExitStack() as holding:
+            holding.enter_context(TURN.get())
             self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+            holding.callback(self._close_guard)
             # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
             self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
-            try:
-                yield
-            finally:
-                self._guard.close()
-                self._guard = None
+            yield
+            if self._keeping:
+                self._kept = holding.pop_all()
+
+    def keep(self) -> None:
+        """Keep the DuckDB file after its next use, until `let_go`: one of fifty datasets takes half a second to open."""
+        self._keeping = self.target.kind == "duckdb"
+
+    def let_go(self) -> None:
+        """Give the DuckDB file free for others: the portal is to be asked, or the run is over."""
+        self._keeping = False
+        self._kept.close()
+
+    def _close_guard(self) -> None:
+        self._guard.close()
+        self._guard = None
 
     @contextmanager
     def one_run(self) -> Iterator[None]:
         """Let one run at a time write this dataset, wherever its working directory and its machine are.
 
-        The lock lies in the destination: beside the DuckDB file, in the Postgres server. Others have none.
+        The lock lies in the destination: beside the DuckDB file, in the Postgres server, in the lake. Others have none.
 
         Raises:
             RunLockedError: another run is at work.
-            WarehouseRefusedError, WarehouseUnavailableError: the server cannot be used.
+            WarehouseRefusedError, WarehouseUnavailableError: the destination cannot be used.
         """
         if self.target.kind == "duckdb":
             with _beside(Path(self.target.url), self.dataset, self._lock_timeout):
+                yield
+            return
+        if self.target.kind == "lake":
+            with self._one_run_of_lake():
                 yield
             return
         if self.target.kind != "postgres":
@@ -262,8 +171,38 @@ class Warehouse:
         label = self.target.label
         return TokenTable(connect, label=label, dataset=self.dataset, seed=seed, secret=secret, begun=begun)
 
+    @contextmanager
+    def _one_run_of_lake(self) -> Iterator[None]:
+        from leadhouse.lakes.one_run import RunLock  # noqa: PLC0415 - loads dlt
+
+        problem: Exception
+        with ExitStack() as stack:
+            try:
+                self._lake_lock = RunLock(self._lake(), self.target.label)
+                stack.enter_context(self._lake_lock.held(self._lock_timeout))
+            except Exception as error:  # noqa: BLE001 - each kind of store has its own
+                problem = explain(error, self.target)
+            else:
+                try:
+                    yield
+                finally:
+                    self._lake_lock = None
+                return
+        raise problem
+
+    def _lake(self) -> "LakeClient":
+        """Return a client of the lake, before a pipeline is there."""
+        from dlt.common.schema import Schema  # noqa: PLC0415 - costs half a second
+
+        destination = self.target.destination()
+        bound = destination.spec()._bind_dataset_name(dataset_name=self.dataset)  # noqa: SLF001 - as dlt's pipeline does
+        client: LakeClient = destination.client(Schema("leadhouse"), bound)
+        return client
+
     def _check_lock(self) -> None:
-        """Fail where the server ended the connection that holds the lock of `one_run`: another run may have it."""
+        """Fail where the lock of `one_run` is lost: another run may have it."""
+        if self._lake_lock is not None:
+            self._lake_lock.check()
         if self._lock is None:
             return
         import psycopg2  # noqa: PLC0415 - loaded already, it holds the lock
@@ -293,67 +232,6 @@ class Warehouse:
                         client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({column})')
 
 
-def _named(name: str) -> Target:
-    """Return the destination that dlt's configuration describes; DuckDB and Postgres are recognised as such."""
-    configure_dlt()
-    import dlt  # noqa: PLC0415 - costs half a second
-
-    problem = ""
-    try:
-        destination = dlt.destination(name)
-        kind = destination.destination_type.rsplit(".", 1)[-1]
-        if kind not in ("duckdb", "postgres"):
-            return Target("named", name, name)
-        spec: Any = destination.spec()
-        told: Any = destination.configuration(spec._bind_dataset_name(dataset_name="leadhouse"))  # noqa: SLF001 - as dlt's pipeline does
-        credentials = told.credentials
-        if kind == "duckdb":
-            return Target(kind, str(Path(credentials.database or f"{name}.duckdb").absolute()), name)
-        register_secrets([credentials.password] if credentials.password else [])
-        from leadhouse.libpq import readable  # noqa: PLC0415 - loads dlt
-
-        return Target(kind, readable(str(credentials.to_native_representation())), name)
-    except Exception as error:  # noqa: BLE001 - dlt raises many classes for an unknown name or a missing field
-        problem = redact(" ".join(str(error).split())[:200])
-    raise ConfigurationError(f"dlt cannot resolve the destination {name!r} ({problem}); describe it in .dlt/")
-
-
-def explain(error: BaseException, target: Target) -> LeadhouseError:
-    """Return our error for whatever dlt or a database raised: ours if it is inside, else one redacted line."""
-    chain: list[BaseException] = []
-    seen: BaseException | None = error
-    while seen is not None and seen not in chain:
-        if isinstance(seen, LeadhouseError):
-            return seen
-        chain.append(seen)
-        seen = seen.__cause__ or seen.__context__
-    cause = chain[-1]
-    if isinstance(cause, AttributeError | TypeError | LookupError | NameError | AssertionError):
-        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(cause.__traceback__)]
-        log.debug("internal error", type=type(cause).__name__, places=places)
-        place = f" in {places[-1]}" if places else ""
-        text = _without_values(redact(str(cause)))[:200]
-        return InternalError(f"{type(cause).__name__}{place}: {text}; report this with --verbose")
-    line = _without_values(redact(" ".join(str(cause).split("\n", 1)[0].split())))[:300]
-    everything = " ".join(str(part) for part in chain).lower()
-    told = f"{target.label}: {line or type(cause).__name__}"
-    holder = _HOLDER.search(" ".join(str(part) for part in chain))
-    if holder:
-        return _locked(target.label, holder)
-    for words, meaning, cure in _MEANINGS:
-        if re.search(words, everything):
-            return meaning(f"{told}; {cure}")
-    return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
-
-
-def _without_values(line: str) -> str:
-    """Return a message without quoted values, no paths, that may be phones (seven digits or more) or e-mails."""
-    return _QUOTED.sub(
-        lambda found: "<value>" if sum(map(str.isdigit, found[0])) > 6 or "@" in found[0] else found[0],
-        _CONVERTED.sub("<value>", line),
-    )
-
-
 def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
     import duckdb  # noqa: PLC0415 - loaded with the first use
 
@@ -367,11 +245,11 @@ def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
             return duckdb.connect(path, read_only=read_only)
         except duckdb.Error as error:
             problem = error
-        holder = _HOLDER.search(str(problem))
+        holder = HOLDER.search(str(problem))
         if holder is None:
             break
         if time.monotonic() >= deadline:
-            raise _locked(label, holder)
+            raise locked(label, holder)
         if not waiting:
             waiting = True
             log.info("waiting for the DuckDB file", pid=int(holder["pid"]), timeout_s=timeout)
@@ -401,13 +279,6 @@ def _beside(file: Path, dataset: str, timeout: float) -> Iterator[None]:
         yield
 
 
-def _locked(label: str, holder: "re.Match[str]") -> WarehouseLockedError:
-    return WarehouseLockedError(
-        f"{label} is open in another process: {holder['program']} (PID {holder['pid']}); "
-        "close it, or raise --lock-timeout"
-    )
-
-
 def _connect_postgres(target: Target) -> Any:
     import psycopg2  # noqa: PLC0415 - loaded with the first use
 
@@ -419,8 +290,8 @@ def _connect_postgres(target: Target) -> Any:
     line = redact(" ".join(str(problem).split("\n", 1)[0].split()))[:300]
     told = f"{target.label}: {line}"
     text = str(problem).lower()
-    crowded = re.search(_CROWDED, text)
-    if not crowded and re.search(f"{_REFUSED}|does not exist", text):
+    crowded = re.search(CROWDED, text)
+    if not crowded and re.search(f"{REFUSED}|does not exist", text):
         raise WarehouseRefusedError(f"{told}; correct the destination's address, password or rights")
     cure = "wait, or raise its limit of connections" if crowded else "start the server"
     raise WarehouseUnavailableError(f"{told}; {cure}, the next run continues from the last checkpoint")

@@ -10,6 +10,7 @@ from statistics import median
 
 from bench.child import Cost, cost
 from bench.figures import Figures, spread
+from bench.many_portals import many
 from bench.portal import Served, portal
 from bench.race import faults, race
 
@@ -148,6 +149,10 @@ class Bench:
         """Faults, leadhouse beside what people use today."""
         faults(self._figures, min(6_000, self._size.leads))
 
+    def portals(self) -> None:
+        """Fifty portals with `sync --all`."""
+        many(self._figures, self._place())
+
     def start(self) -> None:
         """`leadhouse --help`, beside a Python that does nothing."""
         times = 4 * self._size.runs
@@ -168,6 +173,7 @@ class Bench:
             "reconcile": self.reconcile,
             "race": self.race,
             "faults": self.faults,
+            "portals": self.portals,
         }
 
     @contextmanager

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -63,6 +64,23 @@ def _watch_all(steps: Steps) -> None:
     steps.watch(FileStorage, "rename_tree")
 
 
+def _watch_lake(steps: Steps) -> None:
+    from dlt.common.storages.transactional_file import TransactionalFile  # noqa: PLC0415 - as above
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+    from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
+
+    from leadhouse.lakes.delta import DeltaLakeTable  # noqa: PLC0415
+    from leadhouse.lakes.iceberg import IcebergLakeTable  # noqa: PLC0415
+
+    TransactionalFile.LOCK_TTL_SECONDS = 4.0  # the next run need not wait for half a minute
+    for table in (DeltaLakeTable, IcebergLakeTable):
+        for write in ("replace", "replace_all", "restore", "add"):
+            steps.watch(table, write)
+    steps.watch(SqlCatalog, "commit_table")
+    steps.watch(LocalFileSystem, "mv")
+    steps.watch(LocalFileSystem, "rm_file")
+
+
 def _child(request: dict[str, Any], answer: int) -> NoReturn:
     """Sync; the number of steps goes to `answer`."""
     from leadhouse import logs, service, session  # noqa: PLC0415
@@ -77,9 +95,15 @@ def _child(request: dict[str, Any], answer: int) -> NoReturn:
         reader._FIRST_PAGES = 1  # the first lot is small
         kommo_walk.PAGE_ROWS = kommo_reader.LOT_ROWS = 25  # so are all of the other source
         session.PACKAGE_LEADS = request["package"]
+        os.environ.update(request["environment"])
         _watch_all(steps)
+        if "://" not in request["sync"]["to"] and not request["sync"]["to"].startswith("duckdb:"):
+            _watch_lake(steps)
         service.sync(request["source"], requests_per_second=100_000, **request["sync"])
         status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os.write(answer, str(steps.count).encode())
         sys.stderr.flush()

@@ -1,72 +1,20 @@
 """Death at every kind of step of a load, one after another: the next run completes it."""
 
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import psycopg2
 import pytest
 
 from any_scene import AnyScene
-from crash.crashing import DIED
-from crash.processes import environment
-from crash.working_files import leftovers
+from crash.crasher import LEADS, Crasher, die_and_heal, spread
 from kommo_scene import KommoScene, small_account
 from leadhouse.sandbox import bitrix24, kommo
 from scene import Scene, small_portal
-
-LEADS = 100
-PACKAGE = 60
-POINTS = 8
-
-
-class Crasher:
-    """Runs syncs in a process that forks a child for each."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "work"
-        self.log = folder / "crashing.log"
-        self._stderr = self.log.open("w")
-        script = Path(__file__).with_name("crashing.py")
-        self._process = subprocess.Popen(
-            [sys.executable, str(script)],
-            env=environment(DLT_DATA_DIR=str(self.data)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            text=True,
-        )
-
-    def sync(self, scene: AnyScene, to: str, die_at: int | None = None, package: int = PACKAGE) -> tuple[int, int]:
-        """Sync in a child, in packages of so many leads; return its exit status and the steps that it took."""
-        into, out = self._process.stdin, self._process.stdout
-        assert into is not None
-        assert out is not None
-        wanted = {"source": scene.source, "die_at": die_at, "package": package, "sync": {"to": to, **scene.way_in()}}
-        into.write(json.dumps(wanted) + "\n")
-        into.flush()
-        line = out.readline()
-        assert line, self.log.read_text()[-4000:]
-        answer: dict[str, Any] = json.loads(line)
-        return answer["exit"], answer["steps"]
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-        self._stderr.close()
-
-
-@pytest.fixture
-def crasher(tmp_path: Path) -> Iterator[Crasher]:
-    crasher = Crasher(tmp_path)
-    yield crasher
-    crasher.close()
 
 
 class Copies(Protocol):
@@ -136,36 +84,14 @@ def scene(way: tuple[str, str]) -> Iterator[AnyScene]:
         yield Scene(portal, served_portal.url, "", verifiable=False)
 
 
-def _spread(steps: int) -> range:
-    """Return steps to die at: an odd stride, so that deaths before and after a step's work take turns."""
-    return range(1, steps, steps // POINTS | 1)
-
-
-def _die_and_heal(crasher: Crasher, scene: AnyScene, to: str, die_at: int, *, lost: bool) -> None:
-    """One run dies at a step, the next one completes the work; the working directory may be `lost` in between."""
-    status, _ = crasher.sync(scene, to, die_at)
-    assert status == DIED, f"step {die_at}: the run went on, {crasher.log.read_text()[-2000:]}"
-    if lost:
-        shutil.rmtree(crasher.data)
-    status, _ = crasher.sync(scene, to, package=LEADS)
-    assert status == 0, f"after death at step {die_at}: {crasher.log.read_text()[-4000:]}"
-    scene.to = to
-    try:
-        scene.check()
-    except AssertionError as difference:
-        difference.add_note(f"after death at step {die_at}")
-        raise
-    assert leftovers(crasher.data) == []
-
-
 @pytest.mark.parametrize("way", ["bitrix24-duckdb", "bitrix24-postgres", "kommo-duckdb"], indirect=True)
 def test_a_first_load_that_dies_at_any_step_is_completed_by_the_next_run(
     crasher: Crasher, scene: AnyScene, new_warehouse: Copies
 ) -> None:
     status, steps = crasher.sync(scene, new_warehouse())
     assert status == 0, crasher.log.read_text()[-4000:]
-    for number, die_at in enumerate(_spread(steps)):
-        _die_and_heal(crasher, scene, new_warehouse(), die_at, lost=number % 3 == 2)
+    for number, die_at in enumerate(spread(steps)):
+        die_and_heal(crasher, scene, new_warehouse(), die_at, lost=number % 3 == 2)
 
 
 @pytest.mark.parametrize("way", ["bitrix24-duckdb", "bitrix24-postgres", "kommo-postgres"], indirect=True)
@@ -177,5 +103,5 @@ def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(
     scene.later().life(create=30, edit=30, phone_add=10, phone_remove=20, stage=10, seed=8)
     status, steps = crasher.sync(scene, new_warehouse(before))
     assert status == 0, crasher.log.read_text()[-4000:]
-    for number, die_at in enumerate(_spread(steps)):
-        _die_and_heal(crasher, scene, new_warehouse(before), die_at, lost=number % 3 == 2)
+    for number, die_at in enumerate(spread(steps)):
+        die_and_heal(crasher, scene, new_warehouse(before), die_at, lost=number % 3 == 2)

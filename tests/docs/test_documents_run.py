@@ -68,6 +68,13 @@ def test_blocks_of_the_readme_run(run: Runner) -> None:
         run(block)
 
 
+def test_blocks_of_the_page_on_destinations_run(run: Runner) -> None:
+    blocks = documents.runnable(documents.read("docs/destinations.md"))
+    assert len(blocks) == 2
+    for block in blocks:
+        run(block)
+
+
 def test_blocks_of_the_operators_page_run_and_erase_a_person(run: Runner, tmp_path: Path) -> None:
     run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
     erased = (("bitrix24", "lead", 17), ("kommo", "lead", 9000002), ("kommo", "contact", 5600001))

@@ -1,0 +1,5 @@
+"""Fixtures of the tests that kill runs."""
+
+from crash.crasher import crasher
+
+__all__ = ["crasher"]
