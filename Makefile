@@ -1,4 +1,4 @@
-# make demo · test · test-airflow · test-airflow-all · lint · bench · bench-peers · clean
+# make demo · test · test-airflow · test-airflow-all · lint · bench · bench-peers · chromium · systemd · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
 AIRFLOW_VENV := .venv-airflow
 
-.PHONY: demo test test-airflow test-airflow-all lint bench bench-peers clean
+.PHONY: demo test test-airflow test-airflow-all lint bench bench-peers chromium systemd clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -32,10 +32,7 @@ test-airflow: $(AIRFLOW_VENV)/installed
 	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
 	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -m 'not long'
 
-test-airflow-all: $(AIRFLOW_VENV)/installed
-	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && \
-	  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; }; } || { \
-	  echo "the look at Airflow's pages wants Chromium; install your system's package chromium" >&2; exit 1; }
+test-airflow-all: chromium $(AIRFLOW_VENV)/installed
 	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
 	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow
 
@@ -49,6 +46,13 @@ bench: $(VENV)/installed-dev
 
 bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
 	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
+
+# What the long tests run, on Debian and its like.
+chromium:
+	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+
+systemd:
+	@command -v systemd-analyze >/dev/null || apt-get install --yes --no-install-recommends systemd
 
 clean:
 	rm -rf $(VENV) $(AIRFLOW_VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -53,7 +53,8 @@ def _common(command: F) -> F:
     return command
 
 
-def _portal_options(command: F) -> F:
+def portal_options(command: F) -> F:
+    """Give a command the options that say how to reach and read a portal, of every source."""
     told: dict[str, list[tuple[str, Option]]] = {}
     for name in sources():
         for option in of_source(name).OPTIONS:
@@ -66,7 +67,7 @@ def _portal_options(command: F) -> F:
     return click.option("--phone-region", help="Country of phone numbers without a code, for example KZ.")(command)
 
 
-def _chosen(source: str, options: dict[str, Any]) -> dict[str, Any]:
+def chosen(source: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options without those of other sources, which must not be given."""
     own = setting_names(known_source(source))
     others = {told.name for name in sources() for told in of_source(name).OPTIONS} - own
@@ -86,7 +87,8 @@ def _guard_options(command: F) -> F:
     return command
 
 
-def _warehouse_options(command: F) -> F:
+def warehouse_options(command: F) -> F:
+    """Give a command the options that name a warehouse and a dataset in it."""
     return _common(click.option("--to", "--destination", "to", help=_DESTINATION)(command))
 
 
@@ -109,8 +111,8 @@ def main() -> None:
     "--all", "every", is_flag=True, help="Every configured portal, of SOURCE or of all; each has its dataset."
 )
 @click.option("--jobs", type=click.IntRange(1), help="With --all: portals at a time. [default: 4]")
-@_warehouse_options
-@_portal_options
+@warehouse_options
+@portal_options
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
 @click.option("--full", is_flag=True, help="Read everything again into place.")
@@ -120,7 +122,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_json: bool, **options: Any) -> int:
     """Bring the warehouse up to date with a portal, or with all of them."""
-    _log(verbose)
+    log_to_stderr(verbose)
     if every:
         return _sync_all(source, jobs, verbose=verbose, as_json=as_json, options=options)
     if source is None or jobs is not None:
@@ -129,7 +131,7 @@ def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_js
         )
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
-    summary = run(source, **_chosen(source, options))
+    summary = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -163,18 +165,18 @@ def _sync_all(source: str | None, jobs: int | None, *, verbose: bool, as_json: b
 
 @main.command(epilog="Example: leadhouse reconcile bitrix24 --to duckdb:leads.duckdb")
 @click.argument("source")
-@_warehouse_options
-@_portal_options
+@warehouse_options
+@portal_options
 @click.option("--deep", is_flag=True, help="Compare modification times too; read again the leads that differ.")
 @click.option("--every-lead", is_flag=True, help="Read every lead again, also where its time did not move.")
 @_guard_options
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def reconcile(source: str, verbose: bool, as_json: bool, **options: Any) -> None:
     """Find leads that left the portal, or that the cursor cannot see, and put the warehouse right."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.reconciliation import reconcile as run  # noqa: PLC0415
 
-    summary = run(source, **_chosen(source, options))
+    summary = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -187,8 +189,8 @@ def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
 
 @main.command(epilog="Example: leadhouse verify bitrix24 --to duckdb:leads.duckdb --sample all")
 @click.argument("source")
-@_warehouse_options
-@_portal_options
+@warehouse_options
+@portal_options
 @click.option(
     "--sample",
     default="200",
@@ -202,11 +204,11 @@ def _sample(context: click.Context, option: click.Parameter, told: str) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **options: Any) -> int:
     """Compare the warehouse with the portal and list what differs; writes nothing. Exit 0: equal, 1: not."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.verdict import render as render_verdict  # noqa: PLC0415
     from leadhouse.verification import verify as run  # noqa: PLC0415
 
-    told = run(source, **_chosen(source, options))
+    told = run(source, **chosen(source, options))
     if as_json:
         click.echo(json.dumps(told.to_dict(show_values=show_values)))
     else:
@@ -217,15 +219,15 @@ def verify(source: str, verbose: bool, show_values: bool, as_json: bool, **optio
 @main.command(epilog="Example: leadhouse lead bitrix24 17 4211 --to duckdb:leads.duckdb")
 @click.argument("source")
 @click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
-@_warehouse_options
-@_portal_options
+@warehouse_options
+@portal_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lead(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **options: Any) -> int:
     """Fetch leads now and refresh their rows; the cursor stays."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse.chosen import lead as run  # noqa: PLC0415
 
-    asked = run(source, ids, **_chosen(source, options))
+    asked = run(source, ids, **chosen(source, options))
     if as_json:
         fates = {str(number): fate.name.lower() for number, fate in asked.fates.items()}
         click.echo(json.dumps({**asked.summary.to_dict(), "leads": fates}))
@@ -242,12 +244,12 @@ def state() -> None:
 
 @state.command(epilog="Example: leadhouse state show bitrix24 --to duckdb:leads.duckdb")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 def show(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool
 ) -> None:
     """Print the stored cursor and any open window as JSON."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
@@ -272,7 +274,7 @@ def rewind(
     verbose: bool,
 ) -> None:
     """Set the cursor back; the next run reads again what was modified since."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
     from leadhouse.times import parse_time  # noqa: PLC0415
 
@@ -290,13 +292,13 @@ def rewind(
 
 @state.command(epilog="Example: leadhouse state reset bitrix24 --yes")
 @click.argument("source")
-@_warehouse_options
+@warehouse_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(
     source: str, to: str | None, dataset: str | None, portal: str | None, lock_timeout: float, verbose: bool, yes: bool
 ) -> None:
     """Forget the cursor; the next run reads everything again into place."""
-    _log(verbose)
+    log_to_stderr(verbose)
     from leadhouse import state as state_of  # noqa: PLC0415
 
     warehouse = _warehouse(source, to, dataset, portal, lock_timeout)
@@ -304,29 +306,6 @@ def reset(
         click.confirm(f"Forget the cursor of {warehouse.dataset} in {warehouse.target.label}?", abort=True)
     state_of.reset(warehouse, source, lock_timeout=lock_timeout)
     click.echo(f"the cursor of {warehouse.dataset} is forgotten; the next run reads everything again")
-
-
-@main.command(epilog="Example: leadhouse status --to duckdb:leads.duckdb")
-@click.argument("source", default="bitrix24")
-@_warehouse_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(
-    source: str,
-    to: str | None,
-    dataset: str | None,
-    portal: str | None,
-    lock_timeout: float,
-    verbose: bool,
-    as_json: bool,
-) -> None:
-    """Show freshness, last runs and row counts of a warehouse."""
-    _log(verbose)
-    from leadhouse.status import render  # noqa: PLC0415
-    from leadhouse.status import status as status_of  # noqa: PLC0415
-
-    warehouse = _warehouse(source, to, dataset, portal, lock_timeout, read_only=True)
-    told = status_of(warehouse, source, lock_timeout=lock_timeout)
-    click.echo(json.dumps(told) if as_json else render(told))
 
 
 @main.command(epilog="Example: leadhouse sandbox bitrix24 --port 8090 --leads 5000")
@@ -378,7 +357,8 @@ def _compared(summary: Any) -> str:
     )
 
 
-def _log(verbose: bool) -> None:
+def log_to_stderr(verbose: bool) -> None:
+    """Send log lines to stderr."""
     from leadhouse import logs  # noqa: PLC0415 - structlog takes a tenth of a second
 
     logs.configure(verbose=verbose)
@@ -398,3 +378,6 @@ def _warehouse(
 
     name = dataset_name(known_source(source), portal, dataset)
     return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout, read_only=read_only)
+
+
+import leadhouse.cli_operators  # noqa: E402, F401 - its commands join the group

@@ -1,8 +1,10 @@
-"""Find the reviewed files of `schemas/`, in an installed package as in a checkout."""
+"""Find the reviewed files of `schemas/`, in an installed package as in a checkout; take care of files of others."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from leadhouse.errors import ConfigurationError
 
 _PACKAGED = files("leadhouse") / "_files"
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,18 @@ def reviewed_files(folder: str) -> list[Traversable]:
 
 def _root() -> Traversable:
     return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+
+
+def replaceable(path: str, option: str) -> Path:
+    """Return the path of a file that may be replaced, where it really lies: a link to it stays.
+
+    Raises:
+        ConfigurationError: something else than a file is there, a device or a folder, which a rename would replace.
+    """
+    found = Path(path).resolve()
+    if found.exists() and not found.is_file():
+        raise ConfigurationError(f"{path} is no file; give another one with {option}")
+    return found
 
 
 def in_checkout() -> bool:

@@ -114,6 +114,11 @@ class OperatingBudget:
         self._pause_at = limit * threshold
         self._used: dict[str, tuple[float, float | None]] = {}
 
+    @property
+    def used(self) -> dict[str, float]:
+        """Seconds used by each method, as the answers told last."""
+        return {method: operating for method, (operating, _) in self._used.items()}
+
     def note(self, method: str, operating: float, reset_at: float | None) -> None:
         """Remember what an answer said: seconds used by `method`, and when (unix, portal clock) the oldest leave."""
         self._used[method] = (operating, reset_at)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # Leads out of sight that are asked about once more, whether they were deleted since: five requests.
 _HIDDEN = 250
 _LIMIT = re.compile(r"(\d{1,12})|(\d{1,3}(?:\.\d+)?)\s*%")
-_EVERY = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +106,6 @@ def is_due(session: Session, every: timedelta) -> bool:
     """True when the last comparison is as long ago as `every`, or there was none."""
     last = session.cursor.reconciled_at
     return last is None or datetime.now(UTC) - last >= every
-
-
-def interval(told: str) -> timedelta:
-    """Return an interval like 24h, 90m or 7d.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    found = _EVERY.fullmatch(told.strip())
-    if found is None:
-        raise ConfigurationError(f"--reconcile-every is {told!r}; it is a time like 24h, 90m or 7d")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
 
 
 def compare(session: Session, extent: Extent) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from leadhouse.cursor import Backfill, Cursor
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
-from leadhouse.reconciliation import Extent, compare, interval, is_due, look_into
+from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
 from leadhouse.summary import SyncSummary
-from leadhouse.times import parse_time
+from leadhouse.times import interval, parse_time
 
 
 def sync(
@@ -57,7 +57,7 @@ def sync(
         OperatorError: a person must act; the message says how.
     """
     backfill = span(since, until, full=full)
-    every = interval(reconcile_every) if isinstance(reconcile_every, str) else reconcile_every
+    every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
 

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import structlog
 from leadhouse import logs
 from leadhouse.cursor import Cursor
 from leadhouse.errors import ConfigurationError, LeadhouseError, SightLostError
+from leadhouse.notify import telling
 from leadhouse.pipeline import existing, opened
 from leadhouse.progress import Progress, for_terminal
 from leadhouse.redact import redact
@@ -27,7 +27,7 @@ from leadhouse.settings import (
 from leadhouse.shape import check_shape
 from leadhouse.state import stored
 from leadhouse.summary import SyncSummary
-from leadhouse.token_chain import STORE
+from leadhouse.token_chain import stored_in
 from leadhouse.warehouse import Target, Warehouse, explain
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ class Session:
             refresh_views(self.warehouse)
 
 
+@telling
 def run(
     command: str,
     source: str,
@@ -261,7 +262,7 @@ def run(
     warehouse = Warehouse(target, name, lock_timeout=lock_timeout, read_only=read_only)
     with (
         structlog.contextvars.bound_contextvars(run_id=summary.run_id, source=source, dataset=name),
-        _tokens_in(warehouse),
+        stored_in(warehouse.token_store),
         progress or for_terminal(f"{source} → {target.kind}") as shown,
     ):
         problem: LeadhouseError
@@ -284,16 +285,6 @@ def run(
             warehouse.let_go()
             _tell(summary)
         raise problem
-
-
-@contextmanager
-def _tokens_in(warehouse: Warehouse) -> Iterator[None]:
-    """Let an application's tokens lie where the warehouse says."""
-    before = STORE.set(warehouse.token_store)
-    try:
-        yield
-    finally:
-        STORE.reset(before)
 
 
 def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> None:

@@ -163,7 +163,7 @@ def configured(source: str, portal: str | None, name: str, default: Any = None, 
     if not (portal and secret):  # one portal's secret never stands in for another's
         sections.append(f"sources.{source}")
     for section in sections:
-        found = _from_dlt(f"{section}.{name}", secret=secret)
+        found = configured_value(f"{section}.{name}", secret=secret)
         if found is not None:
             return found
     return default
@@ -171,7 +171,7 @@ def configured(source: str, portal: str | None, name: str, default: Any = None, 
 
 def destination_url(given: str | None) -> str:
     """Return where to write: as given, else LEADHOUSE__TO or `to` under [leadhouse] in `.dlt/`, else a DuckDB file."""
-    return str(given or _from_dlt("leadhouse.to", secret=True) or DEFAULT_TO)
+    return str(given or configured_value("leadhouse.to", secret=True) or DEFAULT_TO)
 
 
 def configure_dlt() -> None:
@@ -180,7 +180,12 @@ def configure_dlt() -> None:
         os.environ.setdefault(key, value)
 
 
-def _from_dlt(key: str, *, secret: bool) -> Any:
+def configured_value(key: str, *, secret: bool) -> Any:
+    """Return what dlt's configuration has under a key like "leadhouse.to", None where it has nothing.
+
+    Raises:
+        ConfigurationError: the configuration files cannot be read.
+    """
     configure_dlt()
     import dlt  # noqa: PLC0415 - costs half a second
 

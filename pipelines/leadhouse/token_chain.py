@@ -6,8 +6,8 @@ so another one, set after the chain broke, begins another chain.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from hashlib import blake2b
@@ -43,6 +43,16 @@ def token_file(seed: str, _: str = "") -> TokenFile:
 
 # What gives the store of a chain, by its seed and the application's secret; a run with a warehouse sets its own.
 STORE: ContextVar[Callable[[str, str], TokenStore]] = ContextVar("store", default=token_file)
+
+
+@contextmanager
+def stored_in(store: Callable[[str, str], TokenStore]) -> Iterator[None]:
+    """Let the chains that are made within the block lie in what `store` gives."""
+    before = STORE.set(store)
+    try:
+        yield
+    finally:
+        STORE.reset(before)
 
 
 class TokenChain:

@@ -96,7 +96,7 @@ class Warehouse:
             return
         with ExitStack() as holding:
             holding.enter_context(TURN.get())
-            self._guard = _open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
+            self._guard = open_duckdb(self.target.url, self._lock_timeout, read_only=self.read_only)
             holding.callback(self._close_guard)
             # DuckDB would fill most of the machine's memory with pages of the file; wide tables need more to write.
             self._guard.execute(f"SET memory_limit = '{_MEMORY_MB + 2 * max(0, self.columns - 100)}MB'")
@@ -105,7 +105,7 @@ class Warehouse:
                 self._kept = holding.pop_all()
 
     def keep(self) -> None:
-        """Keep the DuckDB file after its next use, until `let_go`: one of fifty datasets takes half a second to open."""
+        """Keep the DuckDB file after its next use, until `let_go`: one of fifty datasets opens slowly."""
         self._keeping = self.target.kind == "duckdb"
 
     def let_go(self) -> None:
@@ -138,7 +138,7 @@ class Warehouse:
         if self.target.kind != "postgres":
             yield
             return
-        connection = _connect_postgres(self.target)
+        connection = connect_postgres(self.target)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -167,7 +167,7 @@ class Warehouse:
         begun = token_file(seed)
         if self.target.kind != "postgres":
             return begun
-        connect = partial(_connect_postgres, self.target)
+        connect = partial(connect_postgres, self.target)
         label = self.target.label
         return TokenTable(connect, label=label, dataset=self.dataset, seed=seed, secret=secret, begun=begun)
 
@@ -232,7 +232,12 @@ class Warehouse:
                         client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({column})')
 
 
-def _open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
+def open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:
+    """Return a connection to a DuckDB file, waiting up to `timeout` seconds for the process that has it open.
+
+    Raises:
+        WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: it cannot be opened.
+    """
     import duckdb  # noqa: PLC0415 - loaded with the first use
 
     label = f"duckdb:{path}"
@@ -279,7 +284,12 @@ def _beside(file: Path, dataset: str, timeout: float) -> Iterator[None]:
         yield
 
 
-def _connect_postgres(target: Target) -> Any:
+def connect_postgres(target: Target) -> Any:
+    """Return a connection to a Postgres server.
+
+    Raises:
+        WarehouseRefusedError, WarehouseUnavailableError: there is none to be had.
+    """
     import psycopg2  # noqa: PLC0415 - loaded with the first use
 
     problem: Exception

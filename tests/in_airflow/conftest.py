@@ -1,8 +1,11 @@
 """Fixtures of tests with Airflow, which has an environment of its own: make test-airflow."""
 
+import json
 import shutil
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -47,3 +50,24 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """Two portals and an empty DuckDB warehouse, configured for leadhouse."""
     with Office(monkeypatch, f"duckdb:{tmp_path / 'warehouse.duckdb'}") as made:
         yield made
+
+
+@pytest.fixture
+def slack() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A Slack of the test's own: the address of its incoming webhook, and what arrives there."""
+    messages: list[dict[str, Any]] = []
+
+    class Incoming(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200 if len(messages) == 1 else 500)  # the second is refused
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Incoming)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/services/T0/B0/an-invented-hook-secret", messages
+    server.shutdown()
+    server.server_close()

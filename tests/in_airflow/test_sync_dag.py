@@ -131,6 +131,25 @@ def test_a_failure_that_may_heal_is_tried_again(runs: Runs, office: Office, monk
     office.assert_equal("acme")
 
 
+@pytest.mark.parametrize(("faults", "told"), [(7, 0), (None, 1)], ids=["a try that heals", "tries that all fail"])
+def test_people_hear_of_a_task_that_failed_for_good_and_once(
+    runs: Runs,
+    office: Office,
+    slack: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    faults: int | None,
+    told: int,
+) -> None:
+    runs.retries = 2
+    office.configure(RUNTIME__SLACK_INCOMING_HOOK=slack[0])
+    monkeypatch.setattr("leadhouse.retry.backoff", lambda _attempt: 0.0)
+    office.portal.faults.add(times=faults, match="batch", kind="html_502")
+    runs("leadhouse_sync", portals=["bitrix24.acme"])
+    assert len(slack[1]) == told
+    assert all(message["text"].startswith("leadhouse_sync: bitrix24.acme failed") for message in slack[1])
+
+
 def test_params_reach_leadhouse(runs: Runs, office: Office) -> None:
     runs("leadhouse_sync")
     gone = int(office.portal.leads()[0]["ID"])

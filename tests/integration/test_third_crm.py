@@ -112,6 +112,16 @@ def test_a_third_crm_is_synced_compared_and_viewed(leadhouse: Command, portal: t
     }
 
 
+def test_operators_see_a_third_crm(leadhouse: Command, portal: tuple[Any, str]) -> None:
+    leadhouse("sync", "third")
+
+    (told,) = json.loads(leadhouse("status", "--all", "--max-age", "1h", "--json"))["datasets"]
+    checks = {one["check"]: one["outcome"] for one in json.loads(leadhouse("doctor", "third", "--json"))["checks"]}
+
+    assert (told["dataset"], told["source"], told["portal"]) == ("third", "third", portal[1].partition("://")[2])
+    assert (checks["state"], checks["reach"], checks["credentials"]) == ("ok", "ok", "unknown")
+
+
 def test_the_commands_know_a_third_crm(leadhouse: Command) -> None:
     shown = " ".join(leadhouse("sync", "--help").split())
 

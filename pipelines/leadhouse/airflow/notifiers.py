@@ -1,4 +1,4 @@
-"""What is said when a task failed: one structured line, and a Slack message where dlt's configuration has a hook."""
+"""What is said when a task failed for good: one structured line, and a message through the channels of leadhouse."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +7,7 @@ from airflow.sdk.log import mask_secret
 
 from leadhouse.airflow.retries import cause
 from leadhouse.logs import get_logger
-from leadhouse.redact import redact, register_secrets, share_secrets
-from leadhouse.settings import configure_dlt
+from leadhouse.redact import redact, share_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,25 +18,22 @@ log = get_logger("leadhouse.airflow")
 class FailureNotifier(BaseNotifier):
     """Tells of a failed task, for `on_failure_callback`: what failed, why in one line, and where its log is.
 
-    Slack gets it where RUNTIME__SLACK_INCOMING_HOOK, dlt's own setting, has an incoming webhook: the first failure of a
-    row, since a portal that is down all night is no news every ten minutes.
+    The log gets it always; Slack (RUNTIME__SLACK_INCOMING_HOOK, dlt's own setting) and the addresses of Apprise in
+    LEADHOUSE__NOTIFY get the first failure of a row: a portal that is down all night is no news every ten minutes.
     """
 
     def notify(self, context: "Context") -> None:
-        """Log one line and send it."""
+        """Log one line, and send a message where there are channels."""
         share_secrets(mask_secret)
-        task = context["ti"]
-        exception = context.get("exception")
+        task, exception = context["ti"], context.get("exception")
         problem = cause(exception) if isinstance(exception, BaseException) else None
         told = {
             "dag": task.dag_id,
             "task": task.task_id,
             "run": context["run_id"],
-            "portal": getattr(context["task"], "label", None),
+            "label": getattr(context["task"], "label", None),
             "why": redact(str(problem or exception or "").split("\n", 1)[0]),
-            "act": "a person must act"
-            if problem is not None and problem.exit_code == 2
-            else "the next run may heal it",
+            "act": "a person must act" if problem and problem.exit_code == 2 else "the next run may heal it",
             "log_url": getattr(task, "log_url", None),
         }
         log.error("task failed", **{name: value for name, value in told.items() if value})
@@ -47,19 +43,13 @@ class FailureNotifier(BaseNotifier):
 
 
 def _send(told: dict[str, Any]) -> None:
-    """Send it to Slack; that it cannot be sent is a line in the log."""
-    configure_dlt()
-    import dlt  # noqa: PLC0415 - costs half a second
+    """Send it; what hinders is a line in the log, the task's own failure stands."""
+    from leadhouse.notify import channels, send  # noqa: PLC0415 - loads dlt
 
-    hook: Any = dlt.secrets.get("runtime.slack_incoming_hook")
-    if not hook:
-        return
-    register_secrets([str(hook), str(hook).rpartition("/")[2]])
-    from dlt.common.runtime.slack import send_slack_message  # noqa: PLC0415
-
-    name = told["portal"] or told["task"]
-    lines = [f"*{told['dag']}: {name} failed* ({told['act']})", told["why"], told["log_url"] or ""]
     try:
-        send_slack_message(str(hook), "\n".join(line for line in lines if line))
-    except Exception as error:  # noqa: BLE001 - whatever requests raises, the failure itself was logged
-        log.warning("the message could not be sent to Slack", why=type(error).__name__)
+        ways = channels()
+        if ways:
+            title = f"{told['dag']}: {told['label'] or told['task']} failed ({told['act']})"
+            send(ways, title, "\n".join(line for line in (told["why"], told["log_url"]) if line))
+    except Exception as error:  # noqa: BLE001 - an address that cannot be used, files that cannot be read
+        log.warning("nobody was told", why=redact(str(error).split("\n", 1)[0]))

@@ -1,7 +1,8 @@
 """Operators: one task reads one portal into the warehouse."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -96,7 +97,7 @@ class PortalOperator(BaseOperator):
         self._at_work, self.summary = True, None
         try:
             source, keywords = self._keywords()
-            with structlog.contextvars.bound_contextvars(label=self.label):
+            with structlog.contextvars.bound_contextvars(label=self.label), left_to_airflow():
                 self.summary = self.run(context, source, keywords)
         except LeadhouseError as error:
             problem = error
@@ -238,6 +239,18 @@ class LeadhouseReconcileOperator(PortalOperator):
             max_deletions=given(self.max_deletions),
             **keywords,
         )
+
+
+@contextmanager
+def left_to_airflow() -> Iterator[None]:
+    """Let leadhouse send no messages of its own: a failed try is no news, FailureNotifier tells of the last."""
+    from leadhouse.notify import TELLS  # noqa: PLC0415 - loads dlt
+
+    before = TELLS.set(False)
+    try:
+        yield
+    finally:
+        TELLS.reset(before)
 
 
 def news(label: str, summary: "SyncSummary") -> dict[str, Any]:

@@ -133,6 +133,11 @@ class Bitrix24Client(RetryingClient):
         """The portal's host."""
         return self._access.portal
 
+    @property
+    def operating(self) -> dict[str, float]:
+        """Working seconds that each method has used in ten minutes, as the portal's answers told last."""
+        return self._budget.used
+
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> msgspec.Raw:
         """Call one method with JSON parameters and return its `result`.
 
