@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:
 def test_lines_are_redacted_where_the_host_configured_structlog_itself() -> None:
     told: list[dict[str, Any]] = []
 
-    def keep(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    def keep(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         told.append(dict(event))
         raise structlog.DropEvent
 
