@@ -30,11 +30,11 @@ test: lint
 # Airflow's 100 packages have an environment of their own. -all also boots Airflow and looks at it with Chromium.
 test-airflow: $(AIRFLOW_VENV)/installed
 	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
-	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -m 'not long'
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -n 2 --dist loadfile -m 'not long'
 
 test-airflow-all: chromium $(AIRFLOW_VENV)/installed
 	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
-	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

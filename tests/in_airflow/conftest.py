@@ -17,18 +17,21 @@ from in_airflow.office import Office, Runs
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Airflow and what it brings warn of each other's future; our own code still may not."""
     for item in items:
-        item.add_marker(pytest.mark.filterwarnings("default"), append=False)
+        item.add_marker(pytest.mark.filterwarnings("ignore"), append=False)
         item.add_marker(pytest.mark.filterwarnings(r"error:::leadhouse\..*"))
 
 
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def database() -> Iterator[None]:
+def database() -> None:
     """Airflow's own database."""
     from airflow.utils.db import initdb  # noqa: PLC0415 - Airflow reads its configuration when it is imported
 
     initdb()
-    yield
-    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
