@@ -116,7 +116,8 @@ def compare(session: Session, extent: Extent) -> None:
         StateError: no run has read the portal to its end yet.
     """
     cursor, summary = session.cursor, session.summary
-    summary.cursor_from, summary.cursor_to = summary.cursor_from or cursor.reached, cursor.reached
+    if summary.command == "reconcile":  # a sync has read a window before, and told from where to where
+        summary.cursor_from = summary.cursor_to = cursor.reached
     for chain in session.crm.chains:
         _compare(session, chain, extent)
 

@@ -78,7 +78,8 @@ def test_all_is_well_before_and_after_a_sync_and_nothing_is_changed(
     source: str, to: str, call: Call, tmp_path: Path
 ) -> None:
     before = examined(call, source, "--to", to, status=0)
-    assert set(tmp_path.rglob("*")) == set()
+    left = {file.relative_to(tmp_path).parent for file in tmp_path.rglob("*") if file.is_file()}
+    assert left <= {Path("dlt/pace")}, "its requests count among those of the machine"
     assert call("sync", source, "--to", to)[0] == 0
     after = examined(call, source, "--to", to, status=0)
 
