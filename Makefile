@@ -1,8 +1,10 @@
-# make demo · test · lint · bench · bench-peers · chromium · systemd · clean
+# make demo · test · test-all · test-airflow · test-airflow-all · lint · bench · bench-peers · chromium · systemd · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
 #
+#     make test                         what every change is tried with, about ten minutes
+#     make test-all                     everything, as .ci/run does: also what takes long, Airflow's pages in a browser
 #     make test PYTHON=python3.13       another Python
 #     make demo SOURCE=kommo            another CRM
 #     make bench MEASURES=idle          one measure
@@ -16,15 +18,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
+AIRFLOW_VENV := .venv-airflow
 
-.PHONY: demo test lint bench bench-peers chromium systemd clean
+.PHONY: demo test test-all test-airflow test-airflow-all lint bench bench-peers chromium systemd clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
 	@$(BIN)/leadhouse demo --source $(SOURCE)
 
-test: lint
+test: lint test-airflow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not long'
+
+test-all: lint chromium systemd test-airflow-all
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Airflow's 100 packages have an environment of their own. -all also boots Airflow and looks at it with Chromium.
+test-airflow: $(AIRFLOW_VENV)/installed
+	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -n 2 --dist loadfile -m 'not long'
+
+test-airflow-all: chromium $(AIRFLOW_VENV)/installed
+	$(AIRFLOW_VENV)/bin/mypy $(wildcard pipelines/leadhouse/airflow/*.py dags/*.py dags/*/*.py tests/in_airflow/*.py)
+	$(AIRFLOW_VENV)/bin/python -m pytest tests/in_airflow -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -37,15 +52,17 @@ bench: $(VENV)/installed-dev
 bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
 	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
 
-# What two of the long tests run, on Debian and its like.
+# What the long tests run, on Debian and its like.
 chromium:
-	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+	@command -v chromium >/dev/null || { apt-get update --quiet --quiet && \
+	  apt-get install --yes --quiet --quiet --no-install-recommends chromium; }
 
 systemd:
-	@command -v systemd-analyze >/dev/null || apt-get install --yes --no-install-recommends systemd
+	@command -v systemd-analyze >/dev/null || { apt-get update --quiet --quiet && \
+	  apt-get install --yes --quiet --quiet --no-install-recommends systemd; }
 
 clean:
-	rm -rf $(VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW_VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f leadhouse-demo.duckdb leadhouse-demo.duckdb.wal
 
 $(BIN)/python:
@@ -63,6 +80,13 @@ $(VENV)/installed: $(BIN)/python $(WANTED)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP) install --quiet -c constraints.txt -e '.[sandbox]' --group dev
+	@touch $@
+
+$(AIRFLOW_VENV)/installed: $(WANTED) constraints-airflow.txt
+	@$(PYTHON) -m venv $(AIRFLOW_VENV)
+	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt pip
+	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  -c constraints.txt -c constraints-airflow.txt -e '.[sandbox]' --group airflow
 	@touch $@
 
 $(VENV)/peers/installed: $(VENV)/installed

@@ -29,7 +29,7 @@ class ConfiguredPortal:
         return f"{self.source}.{self.name}" if self.name else self.source
 
 
-def portals(source: str | None = None) -> list[ConfiguredPortal]:
+def portals(source: str | None = None, *, required: bool = True) -> list[ConfiguredPortal]:
     """Return the configured portals, the unnamed one of a source first.
 
     A named portal is a section below its source's, `[sources.bitrix24.acme]` or SOURCES__BITRIX24__ACME__…; the unnamed
@@ -37,6 +37,7 @@ def portals(source: str | None = None) -> list[ConfiguredPortal]:
 
     Args:
         source: only those of this source.
+        required: that there is one.
 
     Raises:
         ConfigurationError: none is configured, two would share a dataset, a name cannot be a dataset's, or the files
@@ -44,7 +45,7 @@ def portals(source: str | None = None) -> list[ConfiguredPortal]:
     """
     wanted = sources() if source is None else (known_source(source),)
     found = [ConfiguredPortal(of, name, dataset_name(of, name, None)) for of in wanted for name in _names(of)]
-    if not found:
+    if required and not found:
         section = f"sources.{source or 'bitrix24'}.acme"
         raise ConfigurationError(
             f"no portal {'of ' + source + ' ' if source else ''}is configured; describe each under "

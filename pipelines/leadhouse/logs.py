@@ -5,7 +5,7 @@ Other libraries' loggers (dlt's among them) go through the same formatter.
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -13,6 +13,24 @@ import structlog
 from leadhouse.redact import redact
 
 _NOISY = ("urllib3", "dlt", "filelock", "asyncio")
+
+
+class _Redacted:
+    """The processors that structlog is configured with when a line is logged, behind our redaction.
+
+    A host of leadhouse (Airflow) brings a configuration of its own, which knows nothing of our secrets.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        processors = structlog.get_config()["processors"]
+        if _redact_values not in processors:
+            yield _redact_values
+        yield from processors
+
+
+def get_logger(name: str) -> Any:
+    """Return a structlog logger whose lines are redacted, whoever has configured structlog."""
+    return structlog.wrap_logger(None, processors=_Redacted(), logger_factory_args=(name,))
 
 
 def configure(*, verbose: bool = False, stream: TextIO | None = None) -> None:

@@ -4,8 +4,7 @@ import re
 import traceback
 from pathlib import Path
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import (
     InternalError,
     LeadhouseError,
@@ -16,7 +15,7 @@ from leadhouse.errors import (
 from leadhouse.redact import redact
 from leadhouse.target import Target
 
-log = structlog.get_logger("leadhouse.warehouse")
+log = logs.get_logger("leadhouse.warehouse")
 
 HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _QUOTED = re.compile(r"\"[^\"/]*\"|'[^'/]*'")

@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any, ParamSpec
 from urllib.parse import unquote, urlsplit
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import ConfigurationError, LeadhouseError, RunLockedError, WarehouseUnavailableError
 from leadhouse.outage import Outage, Outages
 from leadhouse.redact import redact, register_secrets
@@ -31,8 +31,10 @@ from leadhouse.warehouse import Target
 
 P = ParamSpec("P")
 
-log = structlog.get_logger("leadhouse.notify")
+log = logs.get_logger("leadhouse.notify")
 
+# False where somebody else tells how runs end, Airflow for one, which tries again before it does.
+TELLS: ContextVar[bool] = ContextVar("tells", default=True)
 PATIENCE_S = 10.0
 _REMIND = timedelta(days=1)
 # Addresses that begin with a host; in others a key may stand there.
@@ -92,7 +94,7 @@ def _tell(began: datetime, problem: LeadhouseError | None, args: Sequence[Any], 
     """Tell what is worth telling; whatever hinders is a warning."""
     command, source = args[0], args[1]
     # A run that found another one at work says nothing of the portal; the other one tells how it ended.
-    if command not in _COMMANDS or isinstance(problem, RunLockedError):
+    if not TELLS.get() or command not in _COMMANDS or isinstance(problem, RunLockedError):
         return
     try:
         ways = channels()

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.datasets import looking
 from leadhouse.errors import LeadhouseError
 from leadhouse.redact import redact
 from leadhouse.settings import data_dir
 from leadhouse.warehouse import Target
 
-log = structlog.get_logger("leadhouse.notify")
+log = logs.get_logger("leadhouse.notify")
 
 _LOCK_S = 2.0
 _RUNS = 2000

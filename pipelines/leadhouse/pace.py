@@ -9,7 +9,11 @@ from collections.abc import Callable
 
 
 class Pause:
-    """Sleeps, and keeps account of the seconds slept because of limits."""
+    """Sleeps, and keeps account of the seconds slept because of limits.
+
+    Attributes:
+        hasty: what fails is told at once and not tried again: somebody waits for the answer.
+    """
 
     def __init__(
         self, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
@@ -18,6 +22,7 @@ class Pause:
         self._stop = threading.Event()
         self._sleep = sleep or self._stop.wait
         self.throttled_s = 0.0
+        self.hasty = False
 
     def for_limit(self, seconds: float) -> None:
         """Sleep `seconds` because a limit asks for it."""

@@ -4,9 +4,9 @@ import sys
 import time
 from typing import Protocol, Self
 
-import structlog
+from leadhouse import logs
 
-log = structlog.get_logger("leadhouse.sync")
+log = logs.get_logger("leadhouse.sync")
 
 _LOG_EVERY_S = 10.0
 

@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import CredentialsError, LeadhouseError, PortalBusyError, TransientError
 from leadhouse.pace import Pause
 from leadhouse.transport import Transport
 
 T = TypeVar("T")
 
-log = structlog.get_logger("leadhouse.retry")
+log = logs.get_logger("leadhouse.retry")
 
 
 class Access(Protocol):
@@ -121,6 +120,8 @@ class RetryingClient(ABC):
 
     def _wait_out(self, problem: TransientError, trouble: Trouble) -> None:
         """Sleep as `problem` asks for, or raise it when patience is at its end."""
+        if self.pause.hasty:
+            raise problem
         if isinstance(problem, PortalBusyError):
             seconds = self._busy_s(problem, trouble)
             trouble.waited_s += seconds

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from leadhouse.pieces import Piece, Reading
     from leadhouse.unchanged import Unchanged
 
-log = structlog.get_logger("leadhouse.sync")
+log = logs.get_logger("leadhouse.sync")
 
 LOCK_TIMEOUT_S = 60.0
 # Leads that a killed run reads again at most: a load package, a lot that waits behind it, and one that is being read.

@@ -8,8 +8,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.cursor import check_clock
 from leadhouse.errors import ConfigurationError
 from leadhouse.live import NEVER, Live
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from leadhouse.crm import Difference as Ids
     from leadhouse.inventory import Inventory
 
-log = structlog.get_logger("leadhouse.verify")
+log = logs.get_logger("leadhouse.verify")
 
 SAMPLE = 200
 _LOT_LEADS = 500

@@ -11,10 +11,9 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.columns import Kind
-from leadhouse.errors import ConfigurationError
+from leadhouse.errors import ConfigurationError, WarehouseUnavailableError
 from leadhouse.files import reviewed_files
 from leadhouse.pipeline import pipeline_name
 from leadhouse.redact import redact
@@ -22,7 +21,7 @@ from leadhouse.settings import VIEWS, is_dataset_name
 from leadhouse.tables import tables
 from leadhouse.warehouse import Warehouse
 
-log = structlog.get_logger("leadhouse.views")
+log = logs.get_logger("leadhouse.views")
 
 _FOLDER = f"schemas/views/{VIEWS}"
 # What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.
@@ -107,6 +106,39 @@ def refresh_views(warehouse: Warehouse) -> None:
         log.warning("the views of the dataset crm stay as they were; the next run tries again", why=why)
 
 
+def check_views(warehouse: Warehouse) -> dict[str, int]:
+    """Return how many leads each dataset has, where all of them are in the view `crm.leads`.
+
+    Args:
+        warehouse: held by this run, DuckDB or Postgres.
+
+    Raises:
+        WarehouseUnavailableError: leads of a dataset are missing from the view; the log of `refresh_views` says why.
+    """
+    told: dict[str, int] = {}
+    kind = warehouse.target.kind
+    with closing(warehouse.connection.cursor()) as cursor:
+        held = _catalog(cursor, kind)
+        view = f"{_place(cursor, kind)}.leads"
+        for source, dataset in _filled(cursor, held):
+            table, shown = f'"{dataset}".leads', 0
+            cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own names
+            told[dataset] = cursor.fetchone()[0]
+            if "leads" in held.views:
+                cursor.execute(
+                    f"SELECT count(*) FROM {table} AS l WHERE EXISTS (SELECT 1 FROM {view} AS v "  # noqa: S608
+                    f"WHERE v.lead_id = l.id AND v.source = '{source}' AND v.portal IN "
+                    f'(SELECT portal FROM "{dataset}".sync_runs))'
+                )
+                shown = cursor.fetchone()[0]
+            if shown < told[dataset]:
+                raise WarehouseUnavailableError(
+                    f"{warehouse.target.label}: the view {VIEWS}.leads shows {shown} of {told[dataset]} leads of "
+                    f"{dataset}; the lines above say why it could not be made"
+                )
+    return told
+
+
 def _refresh(cursor: Any, kind: str) -> None:
     held = _catalog(cursor, kind)
     if _comments(_pieces(cursor, held)) == held.views:
@@ -142,6 +174,17 @@ def _catalog(cursor: Any, kind: str) -> _Held:
 
 def _pieces(cursor: Any, held: _Held) -> list[_Piece]:
     """Return what the datasets give to the views, as the reviewed SQL says."""
+    sources = _filled(cursor, held)
+    return [
+        _Piece(view, dataset, by_source[source].replace("{dataset}", f'"{dataset}"'))
+        for view, by_source in _reviewed().items()
+        for source, dataset in sources
+        if source in by_source
+    ]
+
+
+def _filled(cursor: Any, held: _Held) -> list[tuple[str, str]]:
+    """Return source and name of each dataset that a run has filled."""
     asked = [
         f"SELECT '{dataset}', (SELECT source FROM \"{dataset}\".sync_runs WHERE outcome = 'done' LIMIT 1) "  # noqa: S608
         f'WHERE EXISTS (SELECT 1 FROM "{dataset}"._dlt_pipeline_state '
@@ -149,13 +192,7 @@ def _pieces(cursor: Any, held: _Held) -> list[_Piece]:
         for dataset in held.datasets
     ]
     cursor.execute(" UNION ALL ".join(asked) or "SELECT NULL, NULL")
-    sources = sorted((source, dataset) for dataset, source in cursor.fetchall() if source)
-    return [
-        _Piece(view, dataset, by_source[source].replace("{dataset}", f'"{dataset}"'))
-        for view, by_source in _reviewed().items()
-        for source, dataset in sources
-        if source in by_source
-    ]
+    return sorted((source, dataset) for dataset, source in cursor.fetchall() if source)
 
 
 @cache
@@ -218,9 +255,7 @@ def _usable(cursor: Any, piece: _Piece) -> bool:
 
 def _replace(cursor: Any, kind: str, pieces: Sequence[_Piece], comments: Mapping[str, str]) -> None:
     """Make or replace the views, all or none of them."""
-    cursor.execute("SELECT current_database()")
-    # DuckDB takes a bare crm for the file, where that is called crm.duckdb.
-    place = f'"{cursor.fetchone()[0]}".{VIEWS}' if kind == "duckdb" else VIEWS
+    place = _place(cursor, kind)
     cursor.execute(f"SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = '{VIEWS}'")  # noqa: S608
     there = cursor.fetchone()[0]
     cursor.execute("BEGIN")
@@ -235,3 +270,9 @@ def _replace(cursor: Any, kind: str, pieces: Sequence[_Piece], comments: Mapping
         with suppress(Exception):  # where the disk is full there is no transaction left; why it failed is told
             cursor.execute("ROLLBACK")
         raise
+
+
+def _place(cursor: Any, kind: str) -> str:
+    """Return the views' schema; DuckDB takes a bare crm for the file, where that is called crm.duckdb."""
+    cursor.execute("SELECT current_database()")
+    return f'"{cursor.fetchone()[0]}".{VIEWS}' if kind == "duckdb" else VIEWS

@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import (
     ConfigurationError,
     RunLockedError,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANGED_BY_HAND", "Target", "Warehouse", "explain"]
 
-log = structlog.get_logger("leadhouse.warehouse")
+log = logs.get_logger("leadhouse.warehouse")
 
 _POLL_S = 0.2
 _MEMORY_MB = 256

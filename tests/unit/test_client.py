@@ -54,6 +54,15 @@ def test_an_empty_result_is_a_result(value: Any) -> None:
 
 
 @pytest.mark.parametrize("trouble", TRANSIENT.values(), ids=TRANSIENT.keys())
+def test_in_haste_nothing_is_tried_again(trouble: Any) -> None:
+    client, _, clock = scripted(trouble)
+    client.pause.hasty = True
+    with pytest.raises(TransientError):
+        client.call("server.time")
+    assert (client.traffic.requests, clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize("trouble", TRANSIENT.values(), ids=TRANSIENT.keys())
 def test_what_may_pass_is_tried_again(trouble: Any) -> None:
     client, transport, clock = scripted(trouble, trouble, result("ok"))
     assert bytes(client.call("server.time")) == b'"ok"'

@@ -63,6 +63,10 @@ def test_where_none_is_configured_the_message_says_how(source: str | None) -> No
     assert caught.value.exit_code == 2
 
 
+def test_where_others_may_be_configured_elsewhere_none_is_an_empty_list() -> None:
+    assert portals(required=False) == []
+
+
 def test_two_that_would_share_a_dataset_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__BITRIX24__ACME__WEBHOOK_URL", "https://two.example.com/rest/1/secret/")
     monkeypatch.setenv("SOURCES__KOMMO__ACME__ACCESS_TOKEN", "secret")

@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import structlog
 
 from leadhouse import transport
 from leadhouse.errors import CredentialsError
-from leadhouse.logs import adopt_dlt_logger, configure
+from leadhouse.logs import adopt_dlt_logger, configure, get_logger, through_standard_library
 
 CODE = "q7w8e9r0t1y2u3i4"
 URL = f"https://acme.bitrix24.com/rest/1/{CODE}/"
@@ -171,3 +171,28 @@ def test_a_terminal_gets_lines_for_people(stream: io.StringIO) -> None:
     assert CODE not in screen.getvalue()
     with pytest.raises(json.JSONDecodeError):
         json.loads(screen.getvalue())
+
+
+@pytest.mark.usefixtures("stream")
+def test_lines_are_redacted_where_the_host_configured_structlog_itself() -> None:
+    told: list[dict[str, Any]] = []
+
+    def keep(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        told.append(dict(event))
+        raise structlog.DropEvent
+
+    log = get_logger("leadhouse.sync")
+    structlog.configure(processors=[structlog.processors.add_log_level, keep], cache_logger_on_first_use=True)
+    through_standard_library()
+    log.info("asked", url=URL, who="olga.kim@example.com", phone="+7 700 000 00 01")
+    structlog.get_logger("of.the.host").info("olga.kim@example.com")
+    assert told == [
+        {
+            "event": "asked",
+            "url": "https://acme.bitrix24.com/rest/1/***/",
+            "who": "<e-mail>",
+            "phone": "<phone>",
+            "level": "info",
+        },
+        {"event": "olga.kim@example.com", "level": "info"},
+    ]

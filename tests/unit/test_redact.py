@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadhouse import redact as redacting
-from leadhouse.redact import MASK, redact, register_secrets
+from leadhouse.redact import MASK, redact, register_secrets, share_secrets
 from unit.fuzz import QUICK
 
 CODE = "q7w8e9r0t1y2u3i4"
@@ -105,3 +105,14 @@ def test_no_surroundings_bring_a_code_back(before: str, code: str, after: str) -
 @given(st.text(max_size=60))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+def test_a_host_is_told_every_secret_those_of_later_on_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redacting, "_told", set())
+    told: list[str] = []
+    register_secrets(["first-secret"])
+    share_secrets(told.append)
+    register_secrets(["second-secret", "first-secret", "short"])
+    assert {"first-secret", "second-secret"} <= set(told)
+    assert told.count("first-secret") == 1
+    assert "short" not in told

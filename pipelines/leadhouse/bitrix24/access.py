@@ -4,13 +4,12 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.address import host_of, in_the_open, split_url
 from leadhouse.errors import ConfigurationError, CredentialsError
 from leadhouse.redact import register_secrets
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 
 class Access(ABC):

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client
 from leadhouse.bitrix24.many import Reply, ask
 from leadhouse.bitrix24.opening import Opening
@@ -13,7 +13,7 @@ from leadhouse.crm import Found
 from leadhouse.errors import LeadhouseError, LeadIdError, LeadNotFoundError, PermissionDeniedError, PortalFaultError
 from leadhouse.lots import lots
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError)
 

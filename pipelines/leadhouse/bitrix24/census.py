@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.by_id import alive
 from leadhouse.bitrix24.client import MAX_COMMANDS, PAGE_ROWS, Bitrix24Client
 from leadhouse.bitrix24.many import Reply, ask
@@ -24,7 +24,7 @@ from leadhouse.bitrix24.walk import Walk
 from leadhouse.crm import Difference, Entry
 from leadhouse.live import Live
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 LISTED_AT_ONCE = MAX_COMMANDS * PAGE_ROWS
 # Up to here listing all ids takes no more requests than counting does.

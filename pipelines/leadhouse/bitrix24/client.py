@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.access import Access, Webhook
 from leadhouse.bitrix24.codes import error_for
 from leadhouse.bitrix24.oauth import Grant
@@ -37,7 +37,7 @@ _EXPIRED = ("EXPIRED_TOKEN", "INVALID_TOKEN")
 
 T = TypeVar("T")
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.fields import Field, Fields, Role
 from leadhouse.bitrix24.listing import Listing, Row, read_on
@@ -16,7 +16,7 @@ from leadhouse.columns import as_text, column, is_empty
 from leadhouse.errors import OperatorError, TransientError
 from leadhouse.tables import tables
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.client import Bitrix24Client
 from leadhouse.bitrix24.decode import Decoder, LeadBatch
 from leadhouse.bitrix24.dictionaries import Dictionaries
@@ -17,7 +17,7 @@ from leadhouse.bitrix24.fields import Fields
 from leadhouse.columns import Kind, storable
 from leadhouse.live import NEVER
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 _ROWS: msgspec.json.Decoder[list[dict[str, Any]]] = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.client import PAGE_ROWS, Batch, Bitrix24Client, Command
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
 from leadhouse.retry import Trouble
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 Row = dict[str, Any]
 

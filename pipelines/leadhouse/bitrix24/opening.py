@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import structlog
 
+from leadhouse import logs
 from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command, is_unknown_method
 from leadhouse.bitrix24.dictionaries import Dictionaries
 from leadhouse.bitrix24.families import FAMILIES, ITEM, Family, FamilyName
@@ -16,7 +16,7 @@ from leadhouse.columns import Kind
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
 from leadhouse.retry import Trouble
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 
 class Opening:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.bitrix24.client import MAX_COMMANDS, Batch, Bitrix24Client, Command
 from leadhouse.bitrix24.dictionaries import table_of
 from leadhouse.bitrix24.families import ITEM, FamilyName
@@ -24,7 +23,7 @@ from leadhouse.wanted import Wanted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 _FIRST_PAGES = 4
 _HISTORY_PAGES = 2

@@ -9,15 +9,14 @@ from array import array
 from collections.abc import Sequence
 from datetime import datetime
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.bitrix24.by_id import get
 from leadhouse.bitrix24.client import Bitrix24Client
 from leadhouse.bitrix24.opening import Opening
 from leadhouse.errors import SightLostError, TransientError
 from leadhouse.guard import believable
 
-log = structlog.get_logger("leadhouse.bitrix24")
+log = logs.get_logger("leadhouse.bitrix24")
 
 # Leads that are asked about when some did not come.
 _ASKED = 100

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import pyarrow as pa
-import structlog
 
+from leadhouse import logs
 from leadhouse.columns import Kind, column, is_empty, unix_seconds
 from leadhouse.errors import OperatorError, PermissionDeniedError, PortalFaultError, PortalMethodError
 from leadhouse.kommo.client import KommoClient, Reply
 from leadhouse.tables import tables
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 Row = dict[str, Any]
 FIELDS_OF = ("leads", "contacts", "companies")

@@ -11,8 +11,8 @@ from random import uniform
 from urllib.parse import quote, urlencode
 
 import msgspec
-import structlog
 
+from leadhouse import logs
 from leadhouse.address import split_url
 from leadhouse.errors import CredentialsError, LeadhouseError, PortalBusyError, PortalFaultError
 from leadhouse.kommo.access import Application, LongLivedToken, checked_base
@@ -30,7 +30,7 @@ _API = "/api/v4/"
 _LONGEST_BACKOFF_S = 300.0
 _SHORTEST_BACKOFF_S = 10.0
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import structlog
 
+from leadhouse import logs
 from leadhouse.columns import Kind
 from leadhouse.crm import Difference, Entry, Found
 from leadhouse.cursor import Cursor
@@ -21,7 +21,7 @@ from leadhouse.kommo.walk import PAGE_ROWS, answered, listing
 from leadhouse.live import Live
 from leadhouse.lots import lots
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 # Ids in one request: its line must stay below the 8 KB that web servers take.
 _IDS = 100

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import structlog
 
+from leadhouse import logs
 from leadhouse.columns import Kind
 from leadhouse.errors import PortalFaultError
 from leadhouse.kommo.decode import Decoder
@@ -18,7 +18,7 @@ from leadhouse.kommo.entity import Entity
 from leadhouse.kommo.fields import Fields, is_told
 from leadhouse.live import NEVER
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 
 @dataclass(frozen=True, slots=True)

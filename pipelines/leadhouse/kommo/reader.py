@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.columns import Kind
 from leadhouse.crm import WindowOptions
 from leadhouse.cursor import Cursor, Window
@@ -24,7 +23,7 @@ from leadhouse.wanted import Wanted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 LOT_ROWS = 2_500
 # Companies and dictionaries take a dozen requests. They are read when leads or contacts changed, and this often.

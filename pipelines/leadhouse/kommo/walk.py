@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import structlog
-
+from leadhouse import logs
 from leadhouse.errors import PagingError, PortalFaultError, PortalFilterError
 from leadhouse.kommo.client import KommoClient, Reply
 from leadhouse.kommo.pages import Page, Pages
 from leadhouse.retry import Trouble
 
-log = structlog.get_logger("leadhouse.kommo")
+log = logs.get_logger("leadhouse.kommo")
 
 PAGE_ROWS = 250
 # Times that an answer which contradicts the one before is asked for again before it is believed.
