@@ -47,5 +47,7 @@ def _look(data: Path) -> Step:
 
 
 def leftovers(data: Path) -> list[Path]:
-    """Return the files that lie in a DLT_DATA_DIR, without locks."""
-    return [path for path in data.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    """Return the files that lie in a DLT_DATA_DIR, without locks and the moment of the next request."""
+    return [
+        path for path in data.rglob("*") if path.is_file() and path.suffix != ".lock" and path.parent.name != "pace"
+    ]
