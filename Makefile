@@ -63,7 +63,7 @@ systemd:
 
 clean:
 	rm -rf $(VENV) $(AIRFLOW_VENV) dist state/local .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -f leadhouse-demo.duckdb leadhouse-demo.duckdb.wal
+	rm -f leadhouse-demo.duckdb leadhouse-demo.duckdb.wal .leadhouse-demo.duckdb.*.lock
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
