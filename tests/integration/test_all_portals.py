@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Where the suite runs in the background, Ctrl-C is ignored, and that is inherited.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread matters to it
         )
 
     def __call__(self, *flags: str) -> tuple[int, str, str]:
@@ -111,6 +114,7 @@ def command(offices: Offices, tmp_path: Path) -> Command:
     return Command(offices, tmp_path)
 
 
+@pytest.mark.long
 def test_every_portal_has_a_dataset_that_equals_it_and_the_views_are_over_all(
     offices: dict[str, AnyScene], command: Command
 ) -> None:
@@ -160,6 +164,7 @@ def test_portals_that_fail_hinder_no_other_and_the_worst_decides_the_status(
     assert command("kommo", "--all")[0] == 0, "the portals of one source alone"
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_is_told_and_healed_by_the_next(in_file: dict[str, AnyScene], tmp_path: Path) -> None:
     command = Command(in_file, tmp_path)
     killed = threading.Event()
@@ -202,6 +207,7 @@ def _sockets_of(process: psutil.Process, offices: Offices) -> set[str]:
         return set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_it_stops_its_runs(in_file: dict[str, AnyScene], tmp_path: Path, sign: signal.Signals) -> None:
     command = Command(in_file, tmp_path)
@@ -220,6 +226,7 @@ def test_stopping_it_stops_its_runs(in_file: dict[str, AnyScene], tmp_path: Path
         _, err = running.communicate(timeout=60)
     finally:
         go_on.set()
+        running.kill()
     assert running.returncode == 1
     assert "stopped" in err
     assert "Traceback" not in err
@@ -230,6 +237,7 @@ def test_stopping_it_stops_its_runs(in_file: dict[str, AnyScene], tmp_path: Path
         scene.check()
 
 
+@pytest.mark.long
 def test_no_more_run_at_a_time_than_jobs_says(in_file: dict[str, AnyScene], tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -76,6 +76,7 @@ def leadhouse(installed: Path, portal: tuple[Any, str], tmp_path: Path) -> Comma
     return run
 
 
+@pytest.mark.long
 def test_a_third_crm_is_synced_compared_and_viewed(leadhouse: Command, portal: tuple[Any, str]) -> None:
     there, url = portal
 

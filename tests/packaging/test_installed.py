@@ -40,7 +40,7 @@ def test_a_sync_works_and_the_second_one_reads_nothing_new(
     assert (first["leads_read"], first["outcome"]) == (120, "done")
     assert second["rows_written"] == 0
     assert (tmp_path / "state" / "leadhouse").is_dir()
-    assert {file.name for file in tmp_path.iterdir()} == {"crm.duckdb", "state"}
+    assert {file.name for file in tmp_path.iterdir()} == {"crm.duckdb", ".crm.duckdb.bitrix24.lock", "state"}
 
 
 @pytest.mark.parametrize("command", [("sandbox", "bitrix24"), ("demo",)], ids=" ".join)

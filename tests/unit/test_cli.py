@@ -154,6 +154,7 @@ def test_plain_http_is_spoken_on_loopback_and_json_stands_alone_on_stdout() -> N
     assert {line[name] == summary[name] for name in ("run_id", "leads_read", "requests", "cursor_to")} == {True}
 
 
+@pytest.mark.long
 def test_a_portal_that_is_not_there_is_status_1() -> None:
     with serve(small_portal(1)) as sandbox:
         url = sandbox.url
