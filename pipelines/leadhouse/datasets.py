@@ -81,7 +81,7 @@ def meant(
     """
     default = source or "bitrix24"
     name = dataset_name(default, portal, dataset)
-    if source is not None or target.kind == "named":
+    if source is not None or not target.connects:
         return default, name
     held = filled(target, lock_timeout=lock_timeout)
     if name in held:

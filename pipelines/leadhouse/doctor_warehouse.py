@@ -47,7 +47,7 @@ def state(found: Findings, warehouse: Warehouse, source: str) -> None:
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the warehouse cannot be read.
     """
     nothing = "nothing was synced yet; the first run reads everything"
-    if warehouse.target.kind != "named" and warehouse.dataset not in filled(warehouse.target, lock_timeout=5):
+    if warehouse.target.connects and warehouse.dataset not in filled(warehouse.target, lock_timeout=5):
         found.ok("state", nothing)
         return
     with looked_at(warehouse) as pipeline:

@@ -95,7 +95,7 @@ class Outages:
         """Return when a run was done last, and what failed since, before `began`; None where nobody can tell."""
         if (
             not self.dataset
-            or self.target.kind == "named"
+            or not self.target.connects
             or (self.target.kind == "duckdb" and not Path(self.target.url).exists())
         ):
             return None

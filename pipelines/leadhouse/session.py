@@ -183,11 +183,7 @@ class Session:
         with self.warehouse.held():
             if self.pipeline.has_pending_data:
                 self.pipeline.abort_packages()
-            if (
-                cursor is None
-                and self._schema_hash is not None
-                and self.warehouse.target.kind in ("duckdb", "postgres")
-            ):
+            if cursor is None and self._schema_hash is not None and self.warehouse.target.connects:
                 self._insert(self.summary.row())
             else:
                 from leadhouse.flow import recording  # noqa: PLC0415 - arrow's weight is loaded late

@@ -70,6 +70,11 @@ class Target:
         return self.url
 
     @property
+    def connects(self) -> bool:
+        """True where we open connections of our own and find every dataset: a DuckDB file or a Postgres server."""
+        return self.kind in ("duckdb", "postgres")
+
+    @property
     def identity(self) -> str:
         """A short name for working files: the same for the same destination, without secrets."""
         return blake2b(self.label.encode(), digest_size=6).hexdigest()

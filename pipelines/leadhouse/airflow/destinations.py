@@ -57,7 +57,7 @@ def warehouse(to: str | None = None, conn_id: str | None = None) -> Iterator["Wa
     from leadhouse.warehouse import Target, Warehouse  # noqa: PLC0415 - light, but nothing that a DAG file needs
 
     target = Target.parse(destination(to, conn_id))
-    if target.kind == "named":
+    if not target.connects:
         raise ConfigurationError(f"{target.label} is neither DuckDB nor Postgres; it has no views over all CRMs")
     held = Warehouse(target, f"task_{token_hex(4)}", lock_timeout=LOCK_TIMEOUT_S)  # a run of its own: nobody waits
     with held.one_run(), held.held():
