@@ -174,7 +174,7 @@ def test_the_test_button_of_the_page_is_answered(company: Company, password: str
     told = {"connection_id": "office", "conn_type": "bitrix24", "host": body["host"], "login": body["login"]}
     code = company.secrets[0] if password == "right" else "wrong0wrong0wrong0"
     answer = company.airflow.ask("POST", "connections/test", {**told, "password": code})
-    assert answer["status"] is (password == "right")
+    assert answer["status"] is (password == "right"), answer["message"]
     assert code not in answer["message"]
 
 
