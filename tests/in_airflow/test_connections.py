@@ -127,13 +127,13 @@ def pressed(conn_type: str, host: str, login: str | None, password: str) -> tupl
 
     from airflow.models.connection import Connection as Stored  # noqa: PLC0415
 
-    stored = Stored(conn_id="pressed", conn_type=conn_type, host=host, login=login, password=password)
-    os.environ["AIRFLOW_CONN_PRESSED"] = stored.get_uri()
+    stored = Stored(conn_id="4zi7Sh12", conn_type=conn_type, host=host, login=login, password=password)
+    os.environ["AIRFLOW_CONN_4ZI7SH12"] = stored.get_uri()
     try:
         told: tuple[bool, str] = stored.test_connection()  # type: ignore[no-untyped-call]
         return told
     finally:
-        del os.environ["AIRFLOW_CONN_PRESSED"]
+        del os.environ["AIRFLOW_CONN_4ZI7SH12"]
 
 
 @pytest.mark.usefixtures("database")

@@ -29,8 +29,12 @@ class PortalConnection:
     settings: dict[str, Any] = field(repr=False)
 
 
-def portal_connection(connection: "Connection") -> PortalConnection:
+def portal_connection(connection: "Connection", dataset: str | None = None) -> PortalConnection:
     """Return the portal that a connection describes.
+
+    Args:
+        connection: of type bitrix24 or kommo.
+        dataset: where its extras name none; None: the connection's own name.
 
     Raises:
         ConfigurationError: the connection is of another type, or has extras that leadhouse does not know.
@@ -40,7 +44,7 @@ def portal_connection(connection: "Connection") -> PortalConnection:
         raise ConfigurationError(f"connection {name} is of type {source}; choose {' or '.join(TYPES)}")
     extra = {key: value for key, value in extras(connection).items() if value not in (None, "")}
     register_secrets(str(extra.get(key, "")) for key in ("client_secret", "refresh_token"))
-    dataset = str(extra.pop("dataset", name))
+    dataset = str(extra.pop("dataset", dataset or name))
     unknown = extra.keys() - setting_names(source)
     if unknown:
         raise ConfigurationError(

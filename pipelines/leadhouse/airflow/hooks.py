@@ -30,8 +30,7 @@ class LeadhouseHook(BaseHook):
         Raises:
             ConfigurationError: the connection cannot be used.
         """
-        share_secrets(mask_secret)
-        return portal_connection(self.get_connection(self.conn_id))
+        return self._connection()
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the portal for its clock and for a lead; return whether it answered, and one line without secrets.
@@ -39,9 +38,14 @@ class LeadhouseHook(BaseHook):
         An application's access is only looked at: a test would spend its refresh token.
         """
         try:
-            return True, _asked(self.get_conn())
+            # The button's page makes up a name for the connection, often one that cannot name a dataset.
+            return True, _asked(self._connection(dataset="tested"))
         except LeadhouseError as error:
             return False, redact(str(error))
+
+    def _connection(self, dataset: str | None = None) -> PortalConnection:
+        share_secrets(mask_secret)
+        return portal_connection(self.get_connection(self.conn_id), dataset)
 
 
 class Bitrix24Hook(LeadhouseHook):
