@@ -14,7 +14,18 @@ from leadhouse.files import reviewed
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the contract; `field` is the portal's name of it, None for columns that leadhouse adds."""
+    """A column of the contract.
+
+    Attributes:
+        name: in the database.
+        kind: what it holds.
+        about: its meaning.
+        field: the portal's name of it, None for columns that leadhouse adds.
+        none: portal values that mean "empty" beside null and "".
+        personal: it holds personal data.
+        references: "table.column" where every value of it is found.
+        joins: "table.column" where a value of it is found as far as the portal tells of it.
+    """
 
     name: str
     kind: Kind
@@ -22,6 +33,8 @@ class Column:
     field: str | None = None
     none: tuple[str, ...] = ()
     personal: bool = False
+    references: str | None = None
+    joins: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,8 @@ def _table(name: str, told: Mapping[str, Any]) -> Table:
             field=about.get("field"),
             none=tuple(about.get("none", ())),
             personal=about.get("personal", False),
+            references=about.get("references"),
+            joins=about.get("joins"),
         )
         for column, about in told["columns"].items()
     }
