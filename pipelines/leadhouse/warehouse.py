@@ -15,7 +15,7 @@ from leadhouse.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
-from leadhouse.lock import TURN, run_lock
+from leadhouse.lock import TURN, run_lock, server_lock
 from leadhouse.meanings import CHANGED_BY_HAND, CROWDED, HOLDER, REFUSED, explain, locked
 from leadhouse.redact import redact
 from leadhouse.target import Target
@@ -142,17 +142,11 @@ class Warehouse:
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                deadline = time.monotonic() + self._lock_timeout
-                while True:
-                    cursor.execute("SELECT pg_try_advisory_lock(hashtext('leadhouse'), hashtext(%s))", (self.dataset,))
-                    if cursor.fetchone()[0]:
-                        break
-                    if time.monotonic() >= deadline:
-                        raise RunLockedError(
-                            f"another run is writing dataset {self.dataset} of {self.target.label}; "
-                            "wait for it to end, or raise --lock-timeout"
-                        )
-                    time.sleep(_POLL_S)
+                if not server_lock(cursor, "leadhouse", self.dataset, self._lock_timeout):
+                    raise RunLockedError(
+                        f"another run is writing dataset {self.dataset} of {self.target.label}; "
+                        "wait for it to end, or raise --lock-timeout"
+                    )
             self._lock = connection
             yield
         finally:
