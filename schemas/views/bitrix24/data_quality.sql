@@ -40,7 +40,7 @@ JOIN live AS l ON l.id = shared.lead_id
 WHERE shared.leads > 1
 GROUP BY l.id, shared.problem, l.date_create
 UNION ALL
-SELECT p.lead_id, 'phone without a country', CAST(count(*) AS TEXT) || ' not in E.164 form', min(l.date_create)
+SELECT p.lead_id, 'unreadable phone', CAST(count(*) AS TEXT) || ' without an E.164 form: no number, or its country is not known', min(l.date_create)
 FROM {dataset}.lead_phones AS p
 JOIN live AS l ON l.id = p.lead_id
 WHERE p.value IS NOT NULL AND p.e164 IS NULL

@@ -1,4 +1,4 @@
--- {custom_columns} and {custom_joins} are the portal's own fields under their titles, made from lead_fields
+-- The two placeholders stand for the portal's own fields under their titles, made from lead_fields
 -- (leadhouse/bitrix24/custom_part.py).
 SELECT
     l.id,
