@@ -49,11 +49,13 @@ def column_names(titles: Sequence[tuple[str, str, str]], taken: Collection[str])
     often = Counter(name.casefold() for name in (*shown, *taken))
     names, used = [], {name.casefold() for name in taken}
     for name, (title, tail, own) in zip(shown, titles, strict=True):
-        chosen = name if often[name.casefold()] == 1 else _shortened(title, f"{tail} ({own})") or own
-        number = 1
-        while chosen.casefold() in used:
-            number += 1
-            chosen = f"{_shortened(own, '')} {number}"
+        wanted = (
+            *([name] if often[name.casefold()] == 1 else []),
+            _shortened(title, f"{tail} ({own})"),
+            _shortened(own, ""),
+            *(_shortened(own, f" {number}") for number in range(2, len(titles) + len(taken) + 2)),
+        )
+        chosen = next(name for name in wanted if name and name.casefold() not in used)
         used.add(chosen.casefold())
         names.append(chosen)
     return names
