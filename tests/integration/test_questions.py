@@ -13,10 +13,10 @@ import documents
 import oracle
 from contents import Row, query
 from leadhouse.sandbox.bitrix24 import Portal, serve
+from portrait import Portrait
 from scene import Scene
 
 QUESTIONS = documents.runnable(documents.read("docs/questions.md"))
-_KINDS = {"P": "open", "S": "won", "F": "lost"}
 
 
 @pytest.fixture
@@ -37,43 +37,6 @@ def asked(portal: Portal, to: str) -> Iterator[Scene]:
         scene.later()
         scene.sync()
         yield scene
-
-
-class Portrait:
-    """What the portal's own data says, read by the oracle."""
-
-    def __init__(self, portal: Portal) -> None:
-        tables = oracle.expected(portal)
-        self.portal = portal
-        self.leads = {number: row for (number,), row in tables["leads"].items()}
-        self.tables = tables
-        self.raw = {int(lead["ID"]): lead for lead in portal.leads()}
-        self.stages = self._names("STATUS")
-        self.sources = self._names("SOURCE")
-        self.users = {int(user["ID"]): f"{user['NAME']} {user['LAST_NAME']}".strip() for user in portal.users()}
-        self.field = {field["FIELD_NAME"]: field for field in portal.userfields()}
-
-    def _names(self, dictionary: str) -> dict[str, str]:
-        return {row["STATUS_ID"]: row["NAME"] for row in self.portal.statuses() if row["ENTITY_ID"] == dictionary}
-
-    def user(self, number: int) -> str:
-        """Return a user's name as the view has it."""
-        return self.users.get(number) or f"user {number}"
-
-    def kind(self, number: int) -> str:
-        """Return whether a lead is open, won or lost."""
-        return _KINDS[self.leads[number]["status_semantic_id"]]
-
-    def history(self) -> dict[int, list[Row]]:
-        """Return each lead's entries into stages, in their order."""
-        found = defaultdict(list)
-        for row in self.tables["lead_stage_history"].values():
-            found[row["lead_id"]].append(row)
-        return {lead: sorted(rows, key=lambda row: (row["created_time"], row["id"])) for lead, rows in found.items()}
-
-    def options(self, field: str) -> dict[int, str]:
-        """Return the variants of a list field."""
-        return {int(option["ID"]): option["VALUE"] for option in self.field[field]["LIST"]}
 
 
 def _month(at: datetime) -> date:
@@ -194,14 +157,12 @@ def _last_night(told: Portrait, rows: list[Row]) -> None:
 
 
 def _mix(told: Portrait, rows: list[Row]) -> None:
-    segments, interests = told.options("UF_CRM_1704817278"), told.options("UF_CRM_1724077760")
     mix: dict[str | None, list[Any]] = defaultdict(lambda: [0, 0, 0, None])
-    for number, lead in told.raw.items():
-        chosen = lead["UF_CRM_1704817278"]
-        row = mix[segments[int(chosen)] if chosen else None]
+    for number in told.raw:
+        row = mix[told.chosen(number, "UF_CRM_1704817278")]
         row[0] += 1
         row[1] += told.kind(number) == "won"
-        row[2] += "Windows" in [interests[int(value)] for value in lead["UF_CRM_1724077760"] or ()]
+        row[2] += "Windows" in (told.chosen(number, "UF_CRM_1724077760") or ())
         amount, currency = (told.leads[number][f"uf_crm_budget{tail}"] for tail in ("", "_currency"))
         if currency == "RUB" and amount is not None:
             row[3] = (row[3] or Decimal(0)) + amount
