@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from leadhouse.columns import Kind
 from leadhouse.cursor import Backfill, Cursor
+from leadhouse.custom_part import CustomPart, Customs
 from leadhouse.live import Live
 from leadhouse.pace import Pause
 from leadhouse.pieces import Piece, Reading
@@ -270,6 +271,7 @@ class Crm:
         dictionaries: tables that are replaced when their content changes.
         kept: of these, the ones whose rows stay when the portal drops them.
         connect: makes the portal of some settings.
+        customs: tells what its views have of the portal's own fields.
     """
 
     name: str
@@ -278,6 +280,7 @@ class Crm:
     dictionaries: tuple[str, ...]
     kept: frozenset[str]
     connect: Callable[[Any], Portal]
+    customs: Customs = lambda *_: CustomPart()
 
     @property
     def leads(self) -> Chain:

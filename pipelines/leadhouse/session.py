@@ -148,6 +148,7 @@ class Session:
     def _load(self, flow: "LeadFlow", *, last: bool) -> None:
         """Extract one package from `flow` and load it."""
         from leadhouse.flow import flowing  # noqa: PLC0415 - arrow's weight is loaded late
+        from leadhouse.keys import make_keys  # noqa: PLC0415
 
         self.pipeline.extract(flowing(self.crm, flow))
         if last and flow.finished:
@@ -157,7 +158,7 @@ class Session:
             schema = self.pipeline.default_schema.stored_version_hash
             if self._schema_hash != schema:
                 self.pipeline.sync_schema()
-                self.warehouse.index(self.crm, self.pipeline)
+                make_keys(self.warehouse, self.crm)
                 self._schema_hash = schema
             self.pipeline.load()
         self.summary.packages += 1
@@ -189,7 +190,7 @@ class Session:
                 from leadhouse.flow import recording  # noqa: PLC0415 - arrow's weight is loaded late
 
                 self.pipeline.run(recording(self.crm, self.summary.row(), cursor))
-            self._refresh_views()
+            self._present()
 
     def _insert(self, row: dict[str, Any]) -> None:
         """Add a row to `sync_runs`, which this run's packages have made: a package for one row takes 0.3 s."""
@@ -198,11 +199,13 @@ class Session:
             table = client.make_qualified_table_name("sync_runs")
             client.execute_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", *row.values())  # noqa: S608 - columns of the contract
 
-    def _refresh_views(self) -> None:
-        """Bring the views up to date once the run is recorded as done."""
-        from leadhouse.views import refresh_views  # noqa: PLC0415 - arrow's weight is loaded late
+    def _present(self) -> None:
+        """Bring keys, comments and views up to date once the run is recorded as done."""
+        from leadhouse.presentation import present  # noqa: PLC0415 - arrow's weight is loaded late
+        from leadhouse.views import refresh_views  # noqa: PLC0415
 
         if self.summary.outcome == "done":
+            present(self.warehouse, self.crm, self.pipeline)
             refresh_views(self.warehouse)
 
 

@@ -25,6 +25,7 @@ class Column:
         personal: it holds personal data.
         references: "table.column" where every value of it is found.
         joins: "table.column" where a value of it is found as far as the portal tells of it.
+        many: it holds a list of such values; views only.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Column:
     personal: bool = False
     references: str | None = None
     joins: str | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def _table(name: str, told: Mapping[str, Any]) -> Table:
             personal=about.get("personal", False),
             references=about.get("references"),
             joins=about.get("joins"),
+            many=about.get("many", False),
         )
         for column, about in told["columns"].items()
     }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from leadhouse.bitrix24.client import Bitrix24Client, Limits
+from leadhouse.bitrix24.custom_part import custom_part
 from leadhouse.bitrix24.decode import CHILDREN
 from leadhouse.bitrix24.families import FamilyName
 from leadhouse.bitrix24.history import HISTORY
@@ -80,4 +81,5 @@ CRM = Crm(
     dictionaries=("lead_fields", "lead_field_options", "statuses", "users", "currencies"),
     kept=frozenset({"lead_field_options"}),  # rows that the portal dropped stay: leads still point to them
     connect=Bitrix24Portal,
+    customs=custom_part,
 )

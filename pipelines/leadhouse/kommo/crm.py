@@ -8,6 +8,7 @@ from leadhouse.crm import Chain, Crm, WindowOptions
 from leadhouse.cursor import Cursor
 from leadhouse.kommo.account import zone_of
 from leadhouse.kommo.client import KommoClient, Limits
+from leadhouse.kommo.custom_part import custom_part
 from leadhouse.kommo.entities import Entities
 from leadhouse.kommo.entity import ENTITIES
 from leadhouse.kommo.pages import Pages
@@ -73,4 +74,5 @@ CRM = Crm(
     dictionaries=("account", "pipelines", "statuses", "loss_reasons", "users", "custom_fields", "custom_field_options"),
     kept=frozenset({"custom_field_options"}),  # variants that the account dropped stay: rows still point to them
     connect=KommoPortal,
+    customs=custom_part,
 )
