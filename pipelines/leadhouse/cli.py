@@ -391,4 +391,5 @@ def _warehouse(
     return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout, read_only=read_only)
 
 
-import leadhouse.cli_operators  # noqa: E402, F401 - its commands join the group
+import leadhouse.cli_analysts  # noqa: E402
+import leadhouse.cli_operators  # noqa: E402, F401 - their commands join the group

@@ -136,6 +136,11 @@ class Snapshot:
         there = self.held.get(dataset, {})
         return [there[name] for name in tables(self.datasets[dataset]) if name in there and not there[name].is_view]
 
+    def relations(self, dataset: str) -> list[Held]:
+        """Return the same and then the views that a dataset has."""
+        views = [held for held in self.held.get(dataset, {}).values() if held.is_view]
+        return [*self.tables(dataset), *views]
+
     def rows(self, of: Held) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a table or view, in batches of its Arrow schema."""
         schema = of.arrow
