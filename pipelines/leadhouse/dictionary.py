@@ -23,6 +23,7 @@ log = logs.get_logger("leadhouse.dictionary")
 # Columns by which a person knows a row.
 _LABELS = ("title", "name", "full_name", "value")
 _SHOWN = 10
+_AS = "\u00a0AS\u00a0"
 _JOINED = 3
 _CURRENCY = "_currency"
 # Types of the databases in the words of `schemas/`.
@@ -203,11 +204,15 @@ def _example(table: Table, dataset: str, others: Mapping[str, Table]) -> str:
             continue
         alias = f"{column.name.removesuffix('_id')}_of"
         label = next((label for label in _LABELS if label in other.columns), None)
-        if label:
-            shown.append(f"{alias}.{label} AS {column.name.removesuffix('_id')}_{label}")
+        called = f"{column.name.removesuffix('_id')}_{label}"
+        if label and called not in table.columns:
+            shown.append(f"{alias}.{label} AS {called}")
             joins.append(f"\nLEFT JOIN {dataset}.{name} AS {alias} ON {alias}.{key} = t.{column.name}")
     lives = "\nWHERE t.deleted_at IS NULL" if "deleted_at" in table.columns else ""
-    columns = fill(f"SELECT {', '.join(shown)}", 80, subsequent_indent=" " * 7)
+    # The wrapping breaks at bare spaces only.
+    columns = fill(f"SELECT {', '.join(shown).replace(' AS ', _AS)}", 80, subsequent_indent=" " * 7).replace(
+        _AS, " AS "
+    )
     return f"{columns}\nFROM {dataset}.{table.name} AS t{''.join(joins)}{lives}\nLIMIT 20;"
 
 

@@ -20,7 +20,7 @@ from leadhouse import __version__, logs
 from leadhouse.errors import ConfigurationError, CopyNotWrittenError, LeadhouseError
 from leadhouse.files import replaceable
 from leadhouse.lock import run_lock
-from leadhouse.meanings import HOLDER
+from leadhouse.meanings import CONTINUES, HOLDER
 from leadhouse.pipeline import pipeline_name
 from leadhouse.settings import VIEWS, configured_value
 from leadhouse.state import SLOT
@@ -93,7 +93,10 @@ def publish(target: Target, path: Path, *, lock_timeout: float) -> bool:
             return _publish(target, path, lock_timeout)
     except Exception as error:  # noqa: BLE001 - each database has its own, and the file system
         problem = explain(error, Target("duckdb", str(path)))
-    raise CopyNotWrittenError(f"the rows are in {target.label}, but its copy was not written: {problem}")
+    why = str(problem).removesuffix(CONTINUES)
+    raise CopyNotWrittenError(
+        f"the rows are in {target.label}, but its copy was not written ({why}); the next run writes it"
+    )
 
 
 def _publish(target: Target, path: Path, lock_timeout: float) -> bool:
