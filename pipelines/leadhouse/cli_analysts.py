@@ -38,8 +38,9 @@ def export(source: str | None, directory: str | None, form: str, verbose: bool, 
 @click.argument("source", required=False)
 @warehouse_options
 @click.option("--html", metavar="FILE", help="Write one page instead: searchable, with a query for each table.")
+@click.option("--dbt", is_flag=True, help="Print the sources.yml of a dbt project instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def schema(source: str | None, verbose: bool, html: str | None, as_json: bool, **options: Any) -> None:
+def schema(source: str | None, verbose: bool, html: str | None, dbt: bool, as_json: bool, **options: Any) -> None:
     """Show the dictionary of the data: tables, columns, meanings.
 
     With --to, --dataset or --portal also what a portal has of its own, and what is there.
@@ -47,11 +48,17 @@ def schema(source: str | None, verbose: bool, html: str | None, as_json: bool, *
     log_to_stderr(verbose)
     from leadhouse import dictionary_text  # noqa: PLC0415 - Arrow loads with it
 
+    if bool(html) + dbt + as_json > 1:
+        raise click.UsageError("--html, --dbt and --json are three ways to show it; take one")
     sections = _sections(source, **options)
     if html:
         from leadhouse.dictionary_page import write_page  # noqa: PLC0415
 
         write_page(sections, html)
+    elif dbt:
+        from leadhouse.dbt_sources import sources_yml  # noqa: PLC0415
+
+        click.echo(sources_yml(sections), nl=False)
     elif as_json:
         click.echo(json.dumps(dictionary_text.to_json(sections)))
     else:

@@ -151,7 +151,7 @@ def of_warehouse(target: Target, source: str | None, dataset: str | None, *, loc
     Args:
         target: a DuckDB file or a Postgres server.
         source: of the dataset; None: of every one.
-        dataset: its name; None: every one of leadhouse, and the views over all.
+        dataset: its name; None: every one of the source. Where neither is given, the views over all are told, too.
         lock_timeout: seconds to wait for a process that has the DuckDB file open.
 
     Raises:
@@ -166,7 +166,8 @@ def of_warehouse(target: Target, source: str | None, dataset: str | None, *, loc
                 "--to, --dataset and --portal out".replace("  ", " ")
             )
         sections = [_filled(held, promised(of, name)) for name, of in found.items()]
-        return [*sections, _filled(held, over_all())] if VIEWS in held.held else sections
+        with_views = source is None and dataset is None and VIEWS in held.held
+        return [*sections, _filled(held, over_all())] if with_views else sections
 
 
 def _views(name: str) -> Mapping[str, Table]:
