@@ -1,4 +1,5 @@
-# make demo · test · test-all · test-airflow · test-airflow-all · lint · bench · bench-peers · chromium · systemd · clean
+# make demo · test · test-all · test-airflow · test-airflow-all · lint · bench · bench-peers · golden · dbt · chromium ·
+# systemd · clean
 #
 # Wants Python 3.11 or newer, git and make. Everything else is installed into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
@@ -20,16 +21,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WANTED := pyproject.toml constraints.txt
 AIRFLOW_VENV := .venv-airflow
 
-.PHONY: demo test test-all test-airflow test-airflow-all lint bench bench-peers chromium systemd clean
+.PHONY: demo test test-all test-airflow test-airflow-all lint bench bench-peers golden dbt chromium systemd clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
 	@$(BIN)/leadhouse demo --source $(SOURCE)
 
-test: lint test-airflow
+test: lint dbt test-airflow
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not long'
 
-test-all: lint chromium systemd test-airflow-all
+test-all: lint dbt chromium systemd test-airflow-all
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Airflow's 100 packages have an environment of their own. -all also boots Airflow and looks at it with Chromium.
@@ -51,6 +52,13 @@ bench: $(VENV)/installed-dev
 
 bench-peers: $(VENV)/installed-dev $(VENV)/peers/installed
 	$(BIN)/python tests/bench/run_peers.py --sdk $(VENV)/peers/bin/python $(MEASURES)
+
+# Write the snapshot of the warehouse's schema anew; then tell of the change in CHANGELOG's contract table.
+golden: $(VENV)/installed-dev
+	WRITE_GOLDEN=yes $(BIN)/python -m pytest tests/analysts/test_schema_contract.py
+
+# What the tests of `leadhouse schema --dbt` run, in an environment of its own.
+dbt: $(VENV)/dbt/installed
 
 # What the long tests run, on Debian and its like.
 chromium:
@@ -87,6 +95,11 @@ $(AIRFLOW_VENV)/installed: $(WANTED) constraints-airflow.txt
 	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints.txt pip
 	@$(AIRFLOW_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
 	  -c constraints.txt -c constraints-airflow.txt -e '.[sandbox]' --group airflow
+	@touch $@
+
+$(VENV)/dbt/installed: $(BIN)/python constraints-dbt.txt
+	@$(BIN)/python -m venv $(VENV)/dbt
+	@$(VENV)/dbt/bin/python -m pip --disable-pip-version-check --no-input install --quiet -c constraints-dbt.txt dbt-duckdb
 	@touch $@
 
 $(VENV)/peers/installed: $(VENV)/installed

@@ -16,9 +16,11 @@ from filelock import FileLock
 
 from leadhouse import logs
 from leadhouse.configured_portals import ConfiguredPortal, portals
-from leadhouse.errors import ConfigurationError, LeadhouseError
+from leadhouse.errors import ConfigurationError, CopyNotWrittenError, LeadhouseError
 from leadhouse.lock import TURN
 from leadhouse.progress import Lines
+from leadhouse.publish import copy_path
+from leadhouse.publish import publish as publish_copy
 from leadhouse.redact import redact
 from leadhouse.service import span, sync
 from leadhouse.session import LOCK_TIMEOUT_S
@@ -81,17 +83,19 @@ class Overview:
         runs: one for each portal, in the order of the configuration.
         destination: where the rows went, without secrets.
         started_at, finished_at: this machine's clock (UTC).
+        unpublished: why the copy for readers was not written; None where it was, or none was asked for.
     """
 
     runs: Sequence[PortalRun]
     destination: str
     started_at: datetime
     finished_at: datetime
+    unpublished: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """The worst of the runs'."""
-        return max(run.exit_code for run in self.runs)
+        """The worst of the runs', 1 at least where the copy was not written."""
+        return max(int(bool(self.unpublished)), *(run.exit_code for run in self.runs))
 
     @property
     def seconds(self) -> float:
@@ -126,6 +130,7 @@ class Overview:
             "outcome": "failed" if self.exit_code else "done",
             "exit_code": self.exit_code,
             "destination": self.destination,
+            "unpublished": self.unpublished,
             "done": sum(not run.exit_code for run in self.runs),
             "failed": sum(bool(run.exit_code) for run in self.runs),
             **{figure: self.total(figure) for figure in ("leads_read", "rows_written", "requests")},
@@ -139,6 +144,7 @@ def sync_all(
     *,
     to: str | None = None,
     jobs: int = JOBS,
+    publish: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     verbose: bool = False,
     ended: Callable[[PortalRun], object] = lambda _: None,
@@ -152,6 +158,7 @@ def sync_all(
         source: only portals of this source.
         to: the destination, as for `leadhouse.sync`.
         jobs: runs at a time at most. Those that write one DuckDB file take turns in writing.
+        publish: then make this DuckDB file a copy of the warehouse, as `leadhouse.sync` does; one for all portals.
         lock_timeout: seconds to wait for a reader of the DuckDB file, or for a run of the same portal.
         verbose: log what happens inside; each run logs to stderr.
         ended: called for every portal whose run ended.
@@ -166,6 +173,7 @@ def sync_all(
     started_at = datetime.now(UTC)
     found = portals(source)
     target = Target.parse(destination_url(to))
+    copy = copy_path(publish, target, [portal.dataset for portal in found])
     configure_dlt()
     turn = data_dir() / "locks" / f"{target.identity}_turn.lock" if target.kind == "duckdb" else None
     if turn is not None:
@@ -176,13 +184,19 @@ def sync_all(
         folder=Path.cwd(),
         turn=turn,
         verbose=verbose,
-        options={"to": to, "lock_timeout": lock_timeout, **options},
+        options={"to": to, "lock_timeout": lock_timeout, "publish": "", **options},
     )
     runs: dict[ConfiguredPortal, PortalRun] = {}
     for run in _side_by_side(found, work, jobs):
         runs[run.portal] = run
         ended(run)
-    return Overview([runs[portal] for portal in found], target.label, started_at, datetime.now(UTC))
+    unpublished = None
+    try:
+        if copy is not None and any(not run.exit_code for run in runs.values()):
+            publish_copy(target, copy, lock_timeout=lock_timeout)
+    except CopyNotWrittenError as error:
+        unpublished = redact(str(error))
+    return Overview([runs[portal] for portal in found], target.label, started_at, datetime.now(UTC), unpublished)
 
 
 def _make(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from leadhouse import __version__
-from leadhouse.errors import LeadhouseError
+from leadhouse.errors import CopyNotWrittenError, LeadhouseError
 from leadhouse.redact import redact
 from leadhouse.settings import Option, known_source, of_source, setting_names, sources
 
@@ -119,6 +119,7 @@ def main() -> None:
 @click.option("--reconcile", is_flag=True, help="Then find leads that vanished, or that the cursor cannot see.")
 @click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
 @_guard_options
+@click.option("--publish", metavar="PATH", help="Then keep this DuckDB file as a copy of the warehouse for readers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_json: bool, **options: Any) -> int:
     """Bring the warehouse up to date with a portal, or with all of them."""
@@ -131,7 +132,13 @@ def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_js
         )
     from leadhouse.service import sync as run  # noqa: PLC0415 - dlt loads with it
 
-    summary = run(source, **chosen(source, options))
+    unpublished: CopyNotWrittenError | None = None
+    try:
+        summary = run(source, **chosen(source, options))
+    except CopyNotWrittenError as error:
+        if error.summary is None:
+            raise
+        summary, unpublished = error.summary, error
     if as_json:
         click.echo(json.dumps(summary.to_dict()))
     else:
@@ -140,6 +147,8 @@ def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_js
             f"{summary.leads_read:,} leads read, {summary.rows_written:,} rows written to {summary.destination} "
             f"({summary.dataset}){compared} in {summary.seconds:.1f} s, {summary.requests} requests"
         )
+    if unpublished is not None:
+        raise unpublished
     return 0
 
 
@@ -160,6 +169,8 @@ def _sync_all(source: str | None, jobs: int | None, *, verbose: bool, as_json: b
         **options,
     )  # fmt: skip
     click.echo(json.dumps(told.to_dict()) if as_json else told.line)
+    if told.unpublished:
+        click.echo(f"leadhouse: {told.unpublished}", err=True)
     return told.exit_code
 
 
@@ -380,4 +391,5 @@ def _warehouse(
     return Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout, read_only=read_only)
 
 
-import leadhouse.cli_operators  # noqa: E402, F401 - its commands join the group
+import leadhouse.cli_analysts  # noqa: E402
+import leadhouse.cli_operators  # noqa: E402, F401 - their commands join the group

@@ -8,7 +8,8 @@
     │   ├── PagingError                 ids of a page do not advance, repeat, or are out of order
     │   ├── RunLockedError              another run of the same pipeline is at work
     │   ├── WarehouseLockedError        another process has the DuckDB file open
-    │   └── WarehouseUnavailableError   server gone, disk full, load failed
+    │   ├── WarehouseUnavailableError   server gone, disk full, load failed
+    │   └── CopyNotWrittenError         the rows are in the warehouse, its copy for readers was not written
     ├── OperatorError               exit 2: a person must act; the message ends with the cure
     │   ├── ConfigurationError          a setting is missing or wrong
     │   ├── CredentialsError            webhook, password or token refused
@@ -29,7 +30,10 @@
 Messages name a portal by its host, the method and the vendor's code; never a URL's path, never a body.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from leadhouse.summary import SyncSummary
 
 
 class LeadhouseError(Exception):
@@ -90,6 +94,16 @@ class WarehouseLockedError(TransientError):
 
 class WarehouseUnavailableError(TransientError):
     """The warehouse cannot take the rows now."""
+
+
+class CopyNotWrittenError(TransientError):
+    """The run is done, but its copy for readers was not written; the next run writes it.
+
+    Attributes:
+        summary: of the run, None where there were several.
+    """
+
+    summary: "SyncSummary | None" = None
 
 
 class OperatorError(LeadhouseError):

@@ -1,5 +1,7 @@
 """Find the reviewed files of `schemas/`, in an installed package as in a checkout; take care of files of others."""
 
+import os
+from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -42,6 +44,31 @@ def replaceable(path: str, option: str) -> Path:
     if found.exists() and not found.is_file():
         raise ConfigurationError(f"{path} is no file; give another one with {option}")
     return found
+
+
+def write_whole(path: str, text: str, option: str) -> None:
+    """Write a file in one step: whoever opens it meanwhile sees the old one.
+
+    Args:
+        path: the file.
+        text: what is to stand in it.
+        option: that named it, for the message.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    place = replaceable(path, option)
+    new, problem = Path(f"{place}.{os.getpid()}"), ""
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(place)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+    if problem:
+        raise ConfigurationError(f"{path} cannot be written ({problem}); give another file with {option}")
 
 
 def in_checkout() -> bool:

@@ -24,6 +24,7 @@ CHANGED_BY_HAND = (
     "somebody changed the tables by hand: put it back as it was and run `leadhouse sync` with --full, or fill a new "
     "dataset with --dataset"
 )
+CONTINUES = "; the next run continues from the last checkpoint"
 REFUSED = (
     "password authentication failed|no password supplied|role |permission denied|read-only|version number|"
     "cannot open file|not a directory|no pg_hba.conf entry"
@@ -90,7 +91,7 @@ def explain(error: BaseException, target: Target) -> LeadhouseError:
     for words, meaning, cure in _MEANINGS:
         if re.search(words, everything):
             return meaning(f"{told}; {cure}")
-    return WarehouseUnavailableError(f"{told}; the next run continues from the last checkpoint")
+    return WarehouseUnavailableError(f"{told}{CONTINUES}")
 
 
 def _without_values(line: str) -> str:

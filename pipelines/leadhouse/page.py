@@ -1,15 +1,11 @@
 """The status of datasets as one self-contained HTML page: no other file, nothing from the network."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
-from leadhouse.errors import ConfigurationError
-from leadhouse.files import replaceable
+from leadhouse.files import write_whole
 from leadhouse.markup import tag
 from leadhouse.page_sections import charts, errors, facts, last_runs, moment, state, tables
 from leadhouse.page_style import SCRIPT, STYLE
@@ -49,18 +45,7 @@ def write_page(told: Sequence[dict[str, Any]], path: str, *, destination: str, l
         ConfigurationError: it cannot be written.
     """
     html = render_page(told, destination=destination, limit=limit, now=datetime.now(UTC))
-    page = replaceable(path, "--html")
-    new, problem = Path(f"{page}.{os.getpid()}"), ""
-    try:
-        new.write_text(html, encoding="utf-8")
-        new.replace(page)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
-    if problem:
-        raise ConfigurationError(f"{path} cannot be written ({problem}); give another file with --html")
+    write_whole(path, html, "--html")
 
 
 def render_page(told: Sequence[dict[str, Any]], *, destination: str, limit: timedelta, now: datetime) -> str:

@@ -5,11 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from leadhouse.cursor import Backfill, Cursor
-from leadhouse.errors import ConfigurationError
+from leadhouse.errors import ConfigurationError, CopyNotWrittenError
 from leadhouse.progress import Progress
+from leadhouse.publish import copy_path
+from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
+from leadhouse.settings import dataset_name, destination_url, known_source
 from leadhouse.summary import SyncSummary
+from leadhouse.target import Target
 from leadhouse.times import interval, parse_time
 
 
@@ -26,6 +30,7 @@ def sync(
     reconcile_every: str | timedelta | None = None,
     max_deletions: str | int | None = None,
     yes: bool = False,
+    publish: str | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     progress: Progress | None = None,
     **settings: Any,
@@ -45,6 +50,8 @@ def sync(
         reconcile_every: the same, if the last time is as long ago: "24h", "90m", "7d".
         max_deletions: leads that may have vanished before it refuses: a number, or a share like "5%".
         yes: do not refuse.
+        publish: then make this DuckDB file a copy of the warehouse for readers, where it is not up to date; where not
+            given, LEADHOUSE__PUBLISH or `publish` under [leadhouse] in `.dlt/`; "" for none.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
         **settings: how to reach the portal and how to read it, for Bitrix24 webhook_url or client_id, client_secret,
@@ -54,12 +61,15 @@ def sync(
 
     Raises:
         TransientError: the next run may heal it.
+        CopyNotWrittenError: the rows are there, the copy is not (one of the above).
         OperatorError: a person must act; the message says how.
     """
     backfill = span(since, until, full=full)
     every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
+    target = Target.parse(destination_url(to))
+    copy = copy_path(publish, target, [dataset_name(known_source(source), portal, dataset)])
 
     def work(session: Session) -> None:
         also = reconcile or (every is not None and is_due(session, every))
@@ -67,7 +77,7 @@ def sync(
         if also:
             compare(session, extent)
 
-    return run(
+    summary = run(
         "sync",
         source,
         work,
@@ -78,6 +88,13 @@ def sync(
         progress=progress,
         settings=settings,
     )
+    if copy is not None:
+        try:
+            publish_copy(target, copy, lock_timeout=lock_timeout)
+        except CopyNotWrittenError as error:
+            error.summary = summary
+            raise
+    return summary
 
 
 def span(since: str | datetime | None, until: str | datetime | None, *, full: bool = False) -> Backfill | None:
