@@ -59,6 +59,18 @@ ARROW: dict[Kind, pa.DataType] = {
 }
 
 
+# The same in SQL, as DuckDB and Postgres both understand it.
+SQL_TYPES: dict[Kind, str] = {
+    Kind.BIGINT: "BIGINT",
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DECIMAL: "DECIMAL(18, 2)",
+    Kind.DOUBLE: "DOUBLE PRECISION",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """A value that its column could not take: the row's place in the batch, and the value as JSON text."""

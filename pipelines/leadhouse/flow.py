@@ -35,6 +35,9 @@ class LeadFlow:
         limit: leads that a package holds at most before it is committed, but always one lot; None: all in one.
         seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
+
+    Attributes:
+        written: ids of the leads in the last package.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class LeadFlow:
         self.leads_read = 0
         self.rows_written = 0
         self.misfits = 0
+        self.written: list[int] = []
 
     def package(self) -> Iterator[dict[str, pa.Table]]:
         """Yield tables until the package is full or the window is read; the cursor follows.
@@ -69,6 +73,7 @@ class LeadFlow:
         A row comes once in a package, as dlt's merge wants it: one that comes again begins the next.
         """
         in_package, largest, began = 0, 0, time.monotonic()
+        self.written = []
         ids: dict[str, set[int]] = {told.root: set() for told in self.crm.chains}
         for piece in self._waiting():
             if self._again(piece, ids):
@@ -81,6 +86,8 @@ class LeadFlow:
             self.cursor = piece.cursor
             fresh = self._fresh(piece.tables)
             if fresh:
+                if self.crm.leads.root in fresh:
+                    self.written += fresh[self.crm.leads.root].column("id").to_pylist()
                 self.rows_written += sum(
                     int(table.num_rows) for name, table in fresh.items() if name in self._row_tables
                 )

@@ -15,6 +15,8 @@ from leadhouse.warehouse import Warehouse
 if TYPE_CHECKING:
     from dlt import Pipeline
 
+    from leadhouse.versions import Versions
+
 _IDS_A_STATEMENT = 5_000
 # Marked leads that are looked for again by their ids, the latest marks first.
 _MARKED = 2_500
@@ -30,13 +32,22 @@ class Inventory:
         contract: the source's tables.
         warehouse: the destination.
         pipeline: dlt's pipeline to it.
+        versions: told which rows are marked; None where no history is kept.
     """
 
-    def __init__(self, chain: Chain, contract: Mapping[str, Table], warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        contract: Mapping[str, Table],
+        warehouse: Warehouse,
+        pipeline: "Pipeline",
+        versions: "Versions | None" = None,
+    ) -> None:
         self._chain = chain
         self._contract = contract
         self._warehouse = warehouse
         self._pipeline = pipeline
+        self._versions = versions
 
     @property
     def exists(self) -> bool:
@@ -129,6 +140,8 @@ class Inventory:
             self._mark_lake(deleted, out_of_sight)
             return
         with self._client() as (client, name), client.begin_transaction():
+            if self._versions is not None:
+                self._versions.note([*deleted, *out_of_sight], client)
             for column, other, marks in (
                 ("deleted_at", "out_of_sight_at", deleted),
                 ("out_of_sight_at", "deleted_at", out_of_sight),

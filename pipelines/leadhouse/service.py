@@ -9,6 +9,7 @@ from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
+from leadhouse.settings import history_wanted
 from leadhouse.summary import SyncSummary
 from leadhouse.times import interval, parse_time
 
@@ -26,6 +27,7 @@ def sync(
     reconcile_every: str | timedelta | None = None,
     max_deletions: str | int | None = None,
     yes: bool = False,
+    history: bool | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     progress: Progress | None = None,
     **settings: Any,
@@ -45,6 +47,8 @@ def sync(
         reconcile_every: the same, if the last time is as long ago: "24h", "90m", "7d".
         max_deletions: leads that may have vanished before it refuses: a number, or a share like "5%".
         yes: do not refuse.
+        history: keep every version of each lead in `lead_versions`, in this run and in all later ones; where not given,
+            LEADHOUSE__HISTORY or `history` under [leadhouse] in `.dlt/`.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
         **settings: how to reach the portal and how to read it, for Bitrix24 webhook_url or client_id, client_secret,
@@ -60,6 +64,7 @@ def sync(
     every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
+    wanted = history_wanted(history)
 
     def work(session: Session) -> None:
         also = reconcile or (every is not None and is_due(session, every))
@@ -77,6 +82,7 @@ def sync(
         lock_timeout=lock_timeout,
         progress=progress,
         settings=settings,
+        history=wanted,
     )
 
 

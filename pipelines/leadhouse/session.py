@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from leadhouse.inventory import Inventory
     from leadhouse.pieces import Piece, Reading
     from leadhouse.unchanged import Unchanged
+    from leadhouse.versions import Versions
 
 log = logs.get_logger("leadhouse.sync")
 
@@ -64,6 +65,7 @@ class Session:
         portal: the portal.
         summary: what is accounted for.
         progress: told what happens.
+        versions: what leads looked like before; None where no history is kept.
     """
 
     crm: "Crm"
@@ -73,7 +75,9 @@ class Session:
     portal: "Portal"
     summary: SyncSummary
     progress: Progress
+    versions: "Versions | None" = None
     _schema_hash: str | None = None
+    _upper: datetime | None = None
 
     @property
     def slot(self) -> dict[str, Any]:
@@ -103,7 +107,8 @@ class Session:
         """Return what the warehouse has of a chain."""
         from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
 
-        return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline)
+        versions = self.versions if chain is self.crm.leads else None
+        return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline, versions)
 
     def load_all(
         self,
@@ -135,6 +140,7 @@ class Session:
             nul=self.warehouse.target.kind != "postgres",
         )
         read_before = self.summary.leads_read
+        self._upper = reading.upper
         while not flow.finished:
             self._load(flow, last=last)
             self.summary.leads_read = read_before + flow.leads_read
@@ -159,8 +165,18 @@ class Session:
                 self.pipeline.sync_schema()
                 self.warehouse.index(self.crm, self.pipeline)
                 self._schema_hash = schema
+                if self.versions is not None:
+                    self.versions.make()
+                    self.keep_versions()  # of what a killed run wrote
+            if self.versions is not None and flow.written:
+                self.versions.note(flow.written)
             self.pipeline.load()
         self.summary.packages += 1
+
+    def keep_versions(self) -> None:
+        """Bring the history of leads up to date with their rows."""
+        if self.versions is not None and self.versions.there:
+            self.versions.keep(self._upper or datetime.now(UTC))
 
     def account(self) -> None:
         """Take over what was counted on the way to the portal."""
@@ -219,6 +235,7 @@ def run(
     progress: Progress | None,
     settings: dict[str, Any],
     read_only: bool = False,
+    history: bool = False,
 ) -> SyncSummary:
     """Let `work` read a portal into a warehouse, as the only run there, and return what was done.
 
@@ -233,6 +250,7 @@ def run(
         progress: told what happens; None: a bar on a terminal, log lines otherwise.
         settings: of the portal, by name.
         read_only: `work` only looks, beside whatever run is at work; nothing is written, no row of `sync_runs` either.
+        history: keep the versions of leads from now on.
 
     Raises:
         TransientError: the next run may heal it.
@@ -270,7 +288,7 @@ def run(
                 _check_dataset(warehouse, pipeline, source)
                 known = crm(source)
                 session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
-                _work(work, session)
+                _work(work, session, history=history)
         except LeadhouseError as error:
             problem = error
             summary.outcome = "failed"
@@ -301,13 +319,18 @@ def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> N
         )
 
 
-def _work(work: Callable[[Session], None], session: Session) -> None:
+def _work(work: Callable[[Session], None], session: Session, *, history: bool) -> None:
+    from leadhouse.versions import versions  # noqa: PLC0415 - arrow's weight is loaded late
+
     session.account()
     problem: LeadhouseError | None = None
     try:
         check_shape(session.crm, session.warehouse, session.pipeline)
+        if not session.warehouse.read_only:
+            session.versions = versions(session.crm, session.warehouse, session.pipeline, wanted=history)
         session.warehouse.let_go()
         work(session)
+        session.keep_versions()
         session.account()
         session.record("done")
         session.summary.outcome = "done"
