@@ -65,6 +65,14 @@ class Inventory:
             )
         return {row[0]: (row[1], row[2], bool(row[3])) for row in rows or ()}
 
+    def values(self, table: str, parent: str, ids: Sequence[int], columns: Sequence[str]) -> list[Sequence[Any]]:
+        """Return some columns of a table for these leads, their id (column `parent`) before them."""
+        names = ", ".join(f'"{name}"' for name in (parent, *columns))
+        with self._client() as (client, _):
+            name = client.make_qualified_table_name(table)
+            sql = f"SELECT {names} FROM {name} WHERE {parent} IN ({_listed(ids)})"  # noqa: S608 - integers
+            return list(client.execute_sql(sql) or ())
+
     def newest_id(self) -> int | None:
         """Return the greatest lead id, None while there is none.
 
@@ -141,7 +149,7 @@ class Inventory:
             return
         with self._client() as (client, name), client.begin_transaction():
             if self._versions is not None:
-                self._versions.note([*deleted, *out_of_sight], client)
+                self._versions.note_with(client, [*deleted, *out_of_sight])
             for column, other, marks in (
                 ("deleted_at", "out_of_sight_at", deleted),
                 ("out_of_sight_at", "deleted_at", out_of_sight),

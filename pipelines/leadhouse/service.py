@@ -137,7 +137,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         return inventories[root].newest_second()
 
     session.warehouse.let_go()
-    options = WindowOptions(full=full, backfill=backfill, stored=stored, held=held, newest=newest_second)
+    options = WindowOptions(full, backfill, stored, held, newest_second, session.dictionary)
     reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()

@@ -1,8 +1,8 @@
 """One run at work on one portal and one warehouse: opened, loaded from, accounted for, recorded."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from leadhouse.flow import LeadFlow
     from leadhouse.inventory import Inventory
     from leadhouse.pieces import Piece, Reading
+    from leadhouse.retired import Retired
+    from leadhouse.seen_times import Row
     from leadhouse.unchanged import Unchanged
     from leadhouse.versions import Versions
 
@@ -78,6 +80,7 @@ class Session:
     versions: "Versions | None" = None
     _schema_hash: str | None = None
     _upper: datetime | None = None
+    _dictionaries: "dict[str, Sequence[Row]]" = field(default_factory=dict)
 
     @property
     def slot(self) -> dict[str, Any]:
@@ -101,7 +104,15 @@ class Session:
 
     def entities(self, chain: "Chain") -> "Entities":
         """Return the portal's rows of a chain, to ask for; nothing is sent yet."""
-        return self.portal.entities(chain, self.stored_kinds(chain))
+        return self.portal.entities(chain, self.stored_kinds(chain), self.dictionary)
+
+    def dictionary(self, name: str) -> "Sequence[Row]":
+        """Return the rows that the warehouse had of a dictionary when this run first asked."""
+        from leadhouse.seen_times import held_rows  # noqa: PLC0415 - arrow's weight is loaded late
+
+        if name not in self._dictionaries:
+            self._dictionaries[name] = held_rows(self.warehouse, self.pipeline, self.crm.contract[name])
+        return self._dictionaries[name]
 
     def inventory(self, chain: "Chain") -> "Inventory":
         """Return what the warehouse has of a chain."""
@@ -138,6 +149,8 @@ class Session:
             limit=PACKAGE_LEADS,
             seconds=CHECKPOINT_S,
             nul=self.warehouse.target.kind != "postgres",
+            held=self.dictionary,
+            retired=self._retired(reading),
         )
         read_before = self.summary.leads_read
         self._upper = reading.upper
@@ -150,6 +163,21 @@ class Session:
         self.summary.rows_written += flow.rows_written
         self.summary.misfits += flow.misfits
         self.summary.unavailable = reading.unavailable
+
+    def _retired(self, reading: "Reading") -> "Retired | None":
+        """Return what keeps the values of user fields that the portal dropped; None where fields are not remembered."""
+        from leadhouse.retired import Retired  # noqa: PLC0415 - arrow's weight is loaded late
+
+        if self.crm.fields is None:
+            return None
+        chain, contract = self.crm.leads, self.crm.contract
+        held, told = self.dictionary(self.crm.fields), reading.dictionaries.get(self.crm.fields)
+        present = set() if told is None else set(told.column("column_name").to_pylist())
+        dropped = {row["column_name"] for row in held if row["is_multiple"]} - present
+        stored = self.stored_kinds(chain)
+        names = {name for row in held for name in (row["column_name"], f"{row['column_name']}_currency")}
+        columns = {name: stored[name] for name in sorted(names & stored.keys() - contract[chain.root].columns.keys())}
+        return Retired(chain.root, columns, contract["lead_custom_values"], dropped, self.inventory(chain).values)
 
     def _load(self, flow: "LeadFlow", *, last: bool) -> None:
         """Extract one package from `flow` and load it."""

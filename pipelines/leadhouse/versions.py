@@ -50,7 +50,7 @@ class Versions:
         self._warehouse = warehouse
         self._pipeline = pipeline
         self.there = self._noting = False
-        if pipeline.schemas:
+        if not warehouse.missing:
             with self._transaction() as client:
                 self.there = bool(self._held(client, table.name))
                 self._noting = self.there and bool(self._held(client, self._note))
@@ -77,16 +77,14 @@ class Versions:
                 client.execute_sql(f"INSERT INTO {self._noted(client)} SELECT id FROM {self._leads(client)}")  # noqa: S608 - our own names
         self.there = self._noting = True
 
-    def note(self, ids: Iterable[int], client: Any = None) -> None:
-        """Note leads that are about to be written, in a transaction of its own or in the one of `client`.
+    def note(self, ids: Iterable[int]) -> None:
+        """Note leads that are about to be written."""
+        with self._transaction() as client:
+            self.note_with(client, ids)
 
-        Before the tables are made nothing is noted: all leads will be.
-        """
+    def note_with(self, client: Any, ids: Iterable[int]) -> None:
+        """Note leads that are written in the transaction of `client`; before the table is made all of them will be."""
         if not self._noting:
-            return
-        if client is None:
-            with self._transaction() as opened:
-                self.note(ids, opened)
             return
         for lot in lots(sorted(ids), _LEADS_A_STATEMENT):
             listed = ",".join(map(str, lot))

@@ -28,6 +28,7 @@ TYPES = (
     "iblock_section",
     "iblock_element",
     "crm",
+    "resourcebooking",
 )
 _KINDS: dict[str, Kind] = {
     "integer": "integer",
@@ -41,6 +42,7 @@ _KINDS: dict[str, Kind] = {
     "datetime": "datetime",
     "date": "date",
     "crm_status": "ref",
+    "resourcebooking": "integer",
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
     "string": {"SIZE": 20, "ROWS": 1, "REGEXP": "", "MIN_LENGTH": 0, "MAX_LENGTH": 0, "DEFAULT_VALUE": ""},
@@ -141,7 +143,7 @@ class UserField:
 
 
 def default_userfields() -> list[UserField]:
-    """Return the user fields of a new portal: every type, seven of them multiple, eight with names of digits."""
+    """Return the user fields of a new portal: every type but bookings, seven multiple, eight with names of digits."""
     rows: tuple[tuple[str, str, bool, str], ...] = (
         ("UF_CRM_1704817278", "enumeration", False, "Segment"),
         ("UF_CRM_1706782596092", "string", False, "Номер договора"),
