@@ -61,13 +61,19 @@ def with_times(table: Table, made: pa.Table, held: Sequence[Row], now: datetime)
     before = {_key(table, row): row for row in held}
     rows = {_key(table, row): row for row in made.to_pylist()}
     for key, row in rows.items():
-        earlier = before.get(key, {})
-        first = earlier.get("first_seen_at") or earlier.get("last_seen_at") or now
+        first = _first_seen(before.get(key, {}), now)
         rows[key] = {**row, "first_seen_at": first, "last_seen_at": now, "removed_at": None}
     for key, row in before.items():
         if key not in rows:
-            rows[key] = {**row, "removed_at": row.get("removed_at") or now}
+            gone = row.get("removed_at") or now
+            rows[key] = {**row, "first_seen_at": _first_seen(row, now), "removed_at": gone}
     return pa.Table.from_pylist([rows[key] for key in sorted(rows, key=repr)], schema=table.schema())
+
+
+def _first_seen(row: Row, now: datetime) -> datetime:
+    """Return since when a row was there, as far as known: older releases did not ask."""
+    first: datetime = row.get("first_seen_at") or row.get("last_seen_at") or now
+    return first
 
 
 def tell_of_fields(held: Sequence[Row], rows: Sequence[Row]) -> None:

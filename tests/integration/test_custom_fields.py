@@ -69,7 +69,7 @@ VALUES: dict[str, list[Sent]] = {
     "address": [same("1 Fleet Street, London|51.514;-0.107"), same("Somewhere")],
     "enumeration": [Sent("45", 45, 45, "45")],
     "file": [Sent(FILE, {"id": 77, "url": "/x", "urlMachine": "/y"}, 77, "77")],
-    "employee": [Sent("7", 7, 7, "7")],
+    "employee": [Sent("7", 7, 7, "7"), Sent("0", 0, 0, "0")],  # 0 is the system
     "crm_status": [same("CALL"), same("0")],
     "iblock_section": [Sent("3", 3, 3, "3")],
     "iblock_element": [Sent("4", 4, 4, "4")],
@@ -79,7 +79,7 @@ VALUES: dict[str, list[Sent]] = {
 # What portals send for "no value", whatever the type; a flag that is false is a value.
 NOTHING: list[Any] = [None, "", []]
 NO_ID = ["0", 0]
-IDS = ("enumeration", "employee", "iblock_section", "iblock_element", "file", "crm")
+IDS = ("enumeration", "iblock_section", "iblock_element", "file", "crm")
 
 
 def nothings(told: str) -> list[Any]:

@@ -61,8 +61,8 @@ _USER_TYPES: Mapping[str, Kind] = {
     "iblock_element": Kind.BIGINT,
     "file": Kind.BIGINT,
 }
-# Ids: none of them is 0, which some portals send for "nothing chosen".
-_ID_TYPES = frozenset(("enumeration", "employee", "iblock_section", "iblock_element", "file", "crm"))
+# Ids: none of them is 0, which some portals send for "nothing chosen"; a user may be 0, the system.
+_ID_TYPES = frozenset(("enumeration", "iblock_section", "iblock_element", "file", "crm"))
 _STANDARD_TYPES: Mapping[str, Kind] = {
     "integer": Kind.BIGINT,
     "double": Kind.DOUBLE,
