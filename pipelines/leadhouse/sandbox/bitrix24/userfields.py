@@ -62,7 +62,11 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class UserField:
-    """A user field of leads; ``options`` are the variants of an enumeration (id and text)."""
+    """A user field of leads.
+
+    ``options`` are the variants of an enumeration (id and text), ``titles`` the labels in other languages than the
+    portal's, by their two letters.
+    """
 
     id: int
     name: str
@@ -71,6 +75,7 @@ class UserField:
     label: str = ""
     options: list[Option] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.label = self.label or self.name
@@ -112,7 +117,8 @@ class UserField:
             "SETTINGS": self.settings,
         }
         if lang:
-            row |= dict.fromkeys(("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL"), self.label)
+            label = self.titles.get(lang, self.label)
+            row |= dict.fromkeys(("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL"), label)
             row |= {"ERROR_MESSAGE": None, "HELP_MESSAGE": None}
         if self.user_type == "enumeration":
             row["LIST"] = [
