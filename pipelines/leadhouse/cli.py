@@ -120,6 +120,7 @@ def main() -> None:
 @click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
 @_guard_options
 @click.option("--publish", metavar="PATH", help="Then keep this DuckDB file as a copy of the warehouse for readers.")
+@click.option("--history", is_flag=True, default=None, help="Keep every version of a lead from now on: lead_versions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_json: bool, **options: Any) -> int:
     """Bring the warehouse up to date with a portal, or with all of them."""

@@ -11,7 +11,7 @@ from leadhouse.publish import copy_path
 from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
-from leadhouse.settings import dataset_name, destination_url, known_source
+from leadhouse.settings import dataset_name, destination_url, history_wanted, known_source
 from leadhouse.summary import SyncSummary
 from leadhouse.target import Target
 from leadhouse.times import interval, parse_time
@@ -31,6 +31,7 @@ def sync(
     max_deletions: str | int | None = None,
     yes: bool = False,
     publish: str | None = None,
+    history: bool | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     progress: Progress | None = None,
     **settings: Any,
@@ -52,6 +53,8 @@ def sync(
         yes: do not refuse.
         publish: then make this DuckDB file a copy of the warehouse for readers, where it is not up to date; where not
             given, LEADHOUSE__PUBLISH or `publish` under [leadhouse] in `.dlt/`; "" for none.
+        history: keep every version of each lead in `lead_versions`, in this run and in all later ones; where not given,
+            LEADHOUSE__HISTORY or `history` under [leadhouse] in `.dlt/`.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
         **settings: how to reach the portal and how to read it, for Bitrix24 webhook_url or client_id, client_secret,
@@ -70,6 +73,7 @@ def sync(
     extent.allowed(0)
     target = Target.parse(destination_url(to))
     copy = copy_path(publish, target, [dataset_name(known_source(source), portal, dataset)])
+    wanted = history_wanted(history)
 
     def work(session: Session) -> None:
         also = reconcile or (every is not None and is_due(session, every))
@@ -87,6 +91,7 @@ def sync(
         lock_timeout=lock_timeout,
         progress=progress,
         settings=settings,
+        history=wanted,
     )
     if copy is not None:
         try:
@@ -148,7 +153,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         return inventories[root].newest_second()
 
     session.warehouse.let_go()
-    options = WindowOptions(full=full, backfill=backfill, stored=stored, held=held, newest=newest_second)
+    options = WindowOptions(full, backfill, stored, held, newest_second, session.dictionary)
     reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()

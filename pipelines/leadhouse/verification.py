@@ -225,12 +225,13 @@ class _Verification:
             told, _ = without_nul(told)
         # What only the answer for a single row has, no sync brings.
         alone = self._columns(entities) - promised - {name for row in held[chain.root][:1] for name in row}
-        left_out = {*service_columns(contract[chain.root]), *entities.absent_columns(), *alone}
+        absent = {*entities.absent_columns(), *alone}
+        left_out = {*service_columns(contract[chain.root]), *absent}
         root = told[chain.root]
         columns = [name for name in root.schema.names if name not in left_out]
         versions = {row["id"]: row[chain.modified] for row in held[chain.root]}
         modified = dict(zip(*(root.column(name).to_pylist() for name in ("id", chain.modified)), strict=True))
-        for number, differences in compare(contract, chain, told, held, columns=columns, left_out=alone).items():
+        for number, differences in compare(contract, chain, told, held, columns=columns, left_out=absent).items():
             if not self._set_apart(number, _seconds(modified[number]), _seconds(versions.get(number))):
                 self._differences += differences
 

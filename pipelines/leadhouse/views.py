@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from leadhouse import logs
-from leadhouse.columns import Kind
+from leadhouse.columns import SQL_TYPES
 from leadhouse.errors import ConfigurationError, WarehouseUnavailableError
 from leadhouse.files import reviewed_files
 from leadhouse.pipeline import pipeline_name
@@ -26,15 +26,6 @@ log = logs.get_logger("leadhouse.views")
 _FOLDER = f"schemas/views/{VIEWS}"
 # What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.
 _MARKS = ("leads", "sync_runs", "_dlt_pipeline_state")
-_SQL: dict[Kind, str] = {
-    Kind.BIGINT: "BIGINT",
-    Kind.TEXT: "TEXT",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.DECIMAL: "DECIMAL(18, 2)",
-    Kind.DOUBLE: "DOUBLE PRECISION",
-    Kind.DATE: "DATE",
-    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
-}
 # Schema, name, whether it is a view, comment: of what may mark a dataset, and of all in the views' own.
 _CATALOG = {
     "duckdb": f"""
@@ -200,7 +191,7 @@ def _reviewed() -> dict[str, dict[str, str]]:
         view, _, source = file.name.removesuffix(".sql").partition(".")
         if file.name.endswith(".sql"):
             columns = tables(f"views/{VIEWS}")[view].columns.values()
-            cast = ", ".join(f"CAST({column.name} AS {_SQL[column.kind]}) AS {column.name}" for column in columns)
+            cast = ", ".join(f"CAST({column.name} AS {SQL_TYPES[column.kind]}) AS {column.name}" for column in columns)
             text = file.read_text(encoding="utf-8").strip()
             found[view][source] = f"SELECT {cast} FROM (\n{text}\n) AS piece"  # noqa: S608 - reviewed
     return found

@@ -75,6 +75,14 @@ def test_blocks_of_the_page_on_destinations_run(run: Runner) -> None:
         run(block)
 
 
+def test_blocks_of_the_page_on_history_run(run: Runner) -> None:
+    first, *questions = documents.runnable(documents.read("docs/history.md"))
+    run(first)
+    run(documents.Block("sql", "SELECT count(*) FROM bitrix24.lead_versions HAVING count(*) = 150", 0))
+    for block in questions:
+        run(block)
+
+
 def test_blocks_of_the_page_on_operating_run(run: Runner, tmp_path: Path) -> None:
     run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
 

@@ -16,6 +16,7 @@ from leadhouse.kommo.reader import Manner, WindowReader
 from leadhouse.kommo.settings import KommoSettings
 from leadhouse.pace import Pause
 from leadhouse.retry import Traffic
+from leadhouse.seen_times import Held, nothing_held
 
 
 class KommoPortal:
@@ -52,7 +53,7 @@ class KommoPortal:
         """Return what reads a window."""
         return WindowReader(self._client, cursor, options, self._manner)
 
-    def entities(self, chain: Chain, stored: Mapping[str, Kind]) -> Entities:
+    def entities(self, chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> Entities:  # noqa: ARG002 - columns come from answers
         """Return rows of a chain, to ask for."""
         entity = ENTITIES[chain.root]
 
