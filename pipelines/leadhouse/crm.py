@@ -270,6 +270,10 @@ class Crm:
         dictionaries: tables that are replaced when their content changes.
         kept: of these, the ones whose rows stay when the portal drops them.
         connect: makes the portal of some settings.
+        fields: of the dictionaries, the one that tells the type of each custom field, by `column_name`.
+        codes: types of custom fields whose values are texts that name something: stages, rows of the CRM, variants.
+        figures: types whose values are ids, numbers, money, times or flags. All other types are free text, which
+            counts as personal data.
     """
 
     name: str
@@ -278,6 +282,9 @@ class Crm:
     dictionaries: tuple[str, ...]
     kept: frozenset[str]
     connect: Callable[[Any], Portal]
+    fields: str = ""
+    codes: frozenset[str] = frozenset()
+    figures: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> Chain:

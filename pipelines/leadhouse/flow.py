@@ -16,6 +16,7 @@ from leadhouse.columns import without_nul
 from leadhouse.crm import Crm
 from leadhouse.cursor import Cursor
 from leadhouse.dlt_tables import ROOT, ChainSource, chain_items, child_hints, declare, resource_hints, root_hints
+from leadhouse.masking import Mask
 from leadhouse.pieces import Piece, Reading
 from leadhouse.state import SLOT
 from leadhouse.unchanged import Unchanged
@@ -35,6 +36,7 @@ class LeadFlow:
         limit: leads that a package holds at most before it is committed, but always one lot; None: all in one.
         seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
+        mask: what becomes of personal data; every row passes it before anything is written; None: it is kept.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class LeadFlow:
         limit: int | None = None,
         seconds: float = math.inf,
         nul: bool = True,
+        mask: Mask | None = None,
     ) -> None:
+        self.mask = mask or Mask(source)
         self._without_nul = not nul
         self._seconds = seconds
         self.crm = source
@@ -106,7 +110,7 @@ class LeadFlow:
         return False
 
     def _fresh(self, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-        fresh = tables
+        fresh = self.mask.read(tables, self.reading.dictionaries)
         for unchanged in self._unchanged.values():
             fresh = unchanged.filter(fresh, self.reading.upper)
         if self._without_nul:
@@ -141,6 +145,7 @@ def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltR
             now, slot = flow()
             made = now.reading.dictionaries.get(name)
             if made is not None:
+                made = now.mask.table(name, made)
                 seen = slot.setdefault("dictionaries", {})
                 digest = _digest(made)
                 if seen.get(name) != digest:
@@ -204,6 +209,17 @@ def flowing(source: Crm, flow: LeadFlow) -> ChainSource:
     made = _source(source.name)(resources(source, lambda _: flow))
     declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
     return made
+
+
+def remembering(source: Crm, parts: Mapping[str, Any]) -> ChainSource:
+    """Return the dlt source of parts of what is remembered, and of no rows."""
+
+    @dlt.resource(**resource_hints(source.contract["sync_runs"], replace=False))
+    def rows() -> Iterator[pa.Table]:
+        dlt.current.source_state().setdefault(SLOT, {}).update(parts)
+        yield from ()
+
+    return _source(source.name)([rows])
 
 
 def recording(source: Crm, row: dict[str, Any], cursor: Cursor | None) -> ChainSource:

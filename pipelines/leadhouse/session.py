@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from leadhouse.crm import Chain, Crm, Entities, Portal
     from leadhouse.flow import LeadFlow
     from leadhouse.inventory import Inventory
+    from leadhouse.masking import Mask
     from leadhouse.pieces import Piece, Reading
+    from leadhouse.pii import Memory
     from leadhouse.unchanged import Unchanged
 
 log = logs.get_logger("leadhouse.sync")
@@ -64,6 +66,7 @@ class Session:
         portal: the portal.
         summary: what is accounted for.
         progress: told what happens.
+        mask: what becomes of personal data, once that is settled; None: it is kept.
     """
 
     crm: "Crm"
@@ -73,6 +76,7 @@ class Session:
     portal: "Portal"
     summary: SyncSummary
     progress: Progress
+    mask: "Mask | None" = None
     _schema_hash: str | None = None
 
     @property
@@ -133,6 +137,7 @@ class Session:
             limit=PACKAGE_LEADS,
             seconds=CHECKPOINT_S,
             nul=self.warehouse.target.kind != "postgres",
+            mask=self.mask,
         )
         read_before = self.summary.leads_read
         while not flow.finished:
@@ -191,6 +196,16 @@ class Session:
                 self.pipeline.run(recording(self.crm, self.summary.row(), cursor))
             self._refresh_views()
 
+    def remember(self, memory: "Memory", *, anew: bool = False) -> None:
+        """Write what is remembered of personal data; `anew` forgets how far a window was read, but not the cursor."""
+        from leadhouse.flow import remembering  # noqa: PLC0415 - arrow's weight is loaded late
+
+        parts = memory.to_slot()
+        if anew:
+            parts["cursor"] = replace(self.cursor, window=None).to_dict()
+        with self.warehouse.held():
+            self.pipeline.run(remembering(self.crm, parts))
+
     def _insert(self, row: dict[str, Any]) -> None:
         """Add a row to `sync_runs`, which this run's packages have made: a package for one row takes 0.3 s."""
         with self.pipeline.sql_client() as client:
@@ -219,6 +234,8 @@ def run(
     progress: Progress | None,
     settings: dict[str, Any],
     read_only: bool = False,
+    pii: str | None = None,
+    full: bool = False,
 ) -> SyncSummary:
     """Let `work` read a portal into a warehouse, as the only run there, and return what was done.
 
@@ -233,6 +250,8 @@ def run(
         progress: told what happens; None: a bar on a terminal, log lines otherwise.
         settings: of the portal, by name.
         read_only: `work` only looks, beside whatever run is at work; nothing is written, no row of `sync_runs` either.
+        pii: what is to become of personal data; None: as configured, else as the dataset remembers.
+        full: `work` reads everything again.
 
     Raises:
         TransientError: the next run may heal it.
@@ -270,7 +289,7 @@ def run(
                 _check_dataset(warehouse, pipeline, source)
                 known = crm(source)
                 session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
-                _work(work, session)
+                _work(work, session, pii, full=full)
         except LeadhouseError as error:
             problem = error
             summary.outcome = "failed"
@@ -301,11 +320,14 @@ def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> N
         )
 
 
-def _work(work: Callable[[Session], None], session: Session) -> None:
+def _work(work: Callable[[Session], None], session: Session, pii: str | None, *, full: bool) -> None:
+    from leadhouse.pii import settle  # noqa: PLC0415 - arrow's weight is loaded late
+
     session.account()
     problem: LeadhouseError | None = None
     try:
         check_shape(session.crm, session.warehouse, session.pipeline)
+        settle(session, pii, full=full)
         session.warehouse.let_go()
         work(session)
         session.account()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from leadhouse.errors import LeadhouseError
 
 SLOT = "leadhouse"
+# Parts of the slot that a reset of the cursor leaves alone.
+PERSONAL = ("pii", "forgotten")
 
 
 def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
@@ -29,7 +31,8 @@ def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
         told = told.get(name) if isinstance(told, dict) else "damaged"
         if told is None:
             return None
-    parts = [told, told.get("cursor", {}), told.get("dictionaries", {})] if isinstance(told, dict) else [told]
+    names = ("cursor", "dictionaries", *PERSONAL)
+    parts = [told, *(told.get(name, {}) for name in names)] if isinstance(told, dict) else [told]
     if not all(isinstance(part, dict) for part in parts):
         raise StateError("the stored state is damaged; run `leadhouse state reset`")
     slot: dict[str, Any] = told
@@ -60,6 +63,17 @@ def reset(warehouse: Warehouse, source: str, *, lock_timeout: float) -> None:
     discard_state(warehouse, lock_timeout=lock_timeout)
 
 
+def _personal(slot: Any) -> dict[str, Any]:
+    """Return what a slot remembers of personal data: another cursor changes nothing about that."""
+    from leadhouse.pii import Memory  # noqa: PLC0415 - arrow's weight is loaded late
+
+    told = {name: slot[name] for name in PERSONAL if name in slot} if isinstance(slot, dict) else {}
+    with suppress(StateError):
+        Memory.of(told)
+        return told
+    return {}
+
+
 def _change(
     warehouse: Warehouse, source: str, change: Callable[[Cursor], Cursor] | None, lock_timeout: float
 ) -> Cursor:
@@ -72,7 +86,7 @@ def _change(
                     if not change and not isinstance(state.get("sources"), dict):
                         state["sources"] = {}
                     told = state.setdefault("sources", {}).setdefault(source, {})
-                    told[SLOT] = {"cursor": cursor.to_dict()} if change else {}
+                    told[SLOT] = _personal(told.get(SLOT)) | ({"cursor": cursor.to_dict()} if change else {})
                 pipeline.normalize()
                 pipeline.load()
         except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes

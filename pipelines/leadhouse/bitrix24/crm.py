@@ -80,4 +80,13 @@ CRM = Crm(
     dictionaries=("lead_fields", "lead_field_options", "statuses", "users", "currencies"),
     kept=frozenset({"lead_field_options"}),  # rows that the portal dropped stay: leads still point to them
     connect=Bitrix24Portal,
+    fields="lead_fields",
+    codes=frozenset({"crm", "crm_category", "crm_currency", "crm_status", "hlblock", "resourcebooking"}),
+    figures=frozenset(
+        {
+            *("boolean", "char", "date", "datetime", "double", "integer", "money"),
+            *("employee", "enumeration", "file", "iblock_element", "iblock_section", "user"),
+            *("crm_company", "crm_contact", "crm_entity", "crm_lead"),
+        }
+    ),
 )
