@@ -11,6 +11,7 @@ from leadhouse.redact import register_secrets
 from leadhouse.settings import configured_value
 
 if TYPE_CHECKING:
+    from leadhouse.crm import Crm
     from leadhouse.rewriting import Rewriting
     from leadhouse.session import Session
 
@@ -96,6 +97,16 @@ def pseudonyms(mode: Mode) -> Pseudonyms | None:
         )
     register_secrets([str(told)])
     return Pseudonyms(str(told))
+
+
+def configured(crm: "Crm") -> Mask:
+    """Return the mask of a pipeline that leadhouse does not run: as configured; such a pipeline remembers nothing.
+
+    Raises:
+        ConfigurationError: the mode is none, or has no key.
+    """
+    mode = asked_for(None) or Mode.KEEP
+    return Mask(crm, mode, pseudonyms(mode))
 
 
 def settle(session: "Session", flag: str | None, *, full: bool) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from leadhouse import logs
 from leadhouse.cursor import Cursor, rewind
 from leadhouse.errors import StateError, UnreadableStateError
 from leadhouse.pipeline import discard_state, existing
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from dlt import Pipeline
 
     from leadhouse.errors import LeadhouseError
+
+log = logs.get_logger("leadhouse.state")
 
 SLOT = "leadhouse"
 # Parts of the slot that a reset of the cursor leaves alone.
@@ -42,8 +45,10 @@ def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
 def show(warehouse: Warehouse, source: str, *, lock_timeout: float) -> dict[str, Any]:
     """Return the stored cursor as JSON, with the pipeline's name; `cursor` is None before the first run."""
     with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
-        cursor = (stored(pipeline, source) or {}).get("cursor")
-        return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **(cursor or {"cursor": None})}
+        slot = stored(pipeline, source) or {}
+        personal = {name: slot[name] for name in PERSONAL if slot.get(name)}
+        told = (slot.get("cursor") or {"cursor": None}) | personal
+        return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **told}
 
 
 def rewind_to(warehouse: Warehouse, source: str, to: datetime, *, lock_timeout: float) -> Cursor:
@@ -61,6 +66,7 @@ def reset(warehouse: Warehouse, source: str, *, lock_timeout: float) -> None:
         _change(warehouse, source, None, lock_timeout)
         return
     discard_state(warehouse, lock_timeout=lock_timeout)
+    _tell_loss()
 
 
 def _personal(slot: Any) -> dict[str, Any]:
@@ -71,7 +77,12 @@ def _personal(slot: Any) -> dict[str, Any]:
     with suppress(StateError):
         Memory.of(told)
         return told
+    _tell_loss()
     return {}
+
+
+def _tell_loss() -> None:
+    log.warning("what was remembered of personal data is lost: give --pii again, and forget again who was forgotten")
 
 
 def _change(
