@@ -86,11 +86,14 @@ def forget(
         WarehouseRefusedError: a destination whose rows leadhouse cannot change in place.
         TransientError: the next try may do.
     """
+    from leadhouse.rewriting import check_place  # noqa: PLC0415 - arrow's weight is loaded late
+
     wanted = sorted(set(ids))
     if not wanted or not all(0 < number <= _LARGEST for number in wanted):
         raise ConfigurationError("forget takes ids of leads, whole numbers from 1")
     name = dataset_name(known_source(source), portal, dataset)
     warehouse = Warehouse(Target.parse(destination_url(to)), name, lock_timeout=lock_timeout)
+    check_place(warehouse)
     with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
         problem: LeadhouseError
         try:

@@ -113,7 +113,7 @@ class Mask:
             return dict(tables)
         made = {name: self.table(name, table, spared) for name, table in tables.items()}
         for chain in self._crm.chains:
-            if chain.root in made:
+            if any(made[name] is not tables[name] for name in chain.tables if name in made):
                 made[chain.root] = self._fingerprinted(chain, made)
         return made
 
@@ -123,8 +123,10 @@ class Mask:
         if self.idle or personal is None or not table.num_rows:
             return table
         columns = shape(table)
-        plain, gone = self._plain(personal, table, spared), self._gone(personal, table)
-        made = table
+        gone = self._gone(personal, table)
+        if self.mode is Mode.KEEP and (gone is None or not pc.any(gone).as_py()):
+            return table
+        plain, made = self._plain(personal, table, spared), table
         for column in personal.texts(columns, spared):
             masked = self._texts(personal, table, column)
             if gone is not None:
@@ -179,7 +181,11 @@ class Mask:
             self._fingerprinter = Fingerprinter()
         counted = root.drop_columns([name for name in _NOT_COUNTED if name in root.column_names])
         children = {name: tables[name] for name in chain.children if name in tables}
-        return _with(root, FINGERPRINT, self._fingerprinter.of(counted, children, chain.parent))
+        made = self._fingerprinter.of(counted, children, chain.parent)
+        gone = self._gone(self._personal[chain.root], root)
+        if self.mode is Mode.KEEP and gone is not None:  # the others are as they were read
+            made = pc.if_else(gone, made, root.column(FINGERPRINT))
+        return _with(root, FINGERPRINT, made)
 
     def close(self) -> None:
         """Free the memory."""

@@ -37,6 +37,19 @@ def stored_review(crm: "Crm", warehouse: Warehouse, pipeline: "Pipeline") -> Rev
     return reviewed(crm, ((row[0], row[1]) for row in rows))
 
 
+def check_place(warehouse: Warehouse) -> None:
+    """Refuse a destination whose rows leadhouse cannot change in place.
+
+    Raises:
+        WarehouseRefusedError: it is one.
+    """
+    if warehouse.target.kind not in _ROW:
+        raise WarehouseRefusedError(
+            f"{warehouse.target.label}: personal data that is in there cannot be changed in place, only in DuckDB and "
+            "Postgres; sync into a new dataset (--dataset) and delete this one"
+        )
+
+
 class Rewriting:
     """Masks rows of a warehouse where they lie.
 
@@ -51,11 +64,7 @@ class Rewriting:
     """
 
     def __init__(self, crm: "Crm", warehouse: Warehouse, pipeline: "Pipeline", mask: Mask) -> None:
-        if warehouse.target.kind not in _ROW:
-            raise WarehouseRefusedError(
-                f"{warehouse.target.label}: personal data that is in there cannot be changed in place, only in DuckDB "
-                "and Postgres; sync into a new dataset (--dataset) and delete this one"
-            )
+        check_place(warehouse)
         self._warehouse = warehouse
         self._pipeline = pipeline
         self._mask = mask
@@ -91,7 +100,7 @@ class Rewriting:
             self._empty_staging(client)
             self._let_go(client, [name for name in self._tables(client) if ids.get(self._personal[name].root)])
 
-    def _lot(self, client: Any, name: str, columns: Mapping[str, bool], after: int | None) -> tuple[int | None, bool]:
+    def _lot(self, client: Any, name: str, columns: Mapping[str, str], after: int | None) -> tuple[int | None, bool]:
         """Mask the rows behind an id, as many as go at once; return the last id and whether that were all."""
         personal = self._personal[name]
         if not personal.id_column:
@@ -108,9 +117,10 @@ class Rewriting:
             self._masked(client, name, columns, span)
         return through, through is None
 
-    def _masked(self, client: Any, name: str, columns: Mapping[str, bool], where: str) -> None:
+    def _masked(self, client: Any, name: str, columns: Mapping[str, str], where: str) -> None:
         personal, kind = self._personal[name], self._warehouse.target.kind
-        texts, others = personal.texts(columns, self._reviewed), personal.others(columns)
+        is_text = {column: told in _TEXT_TYPES for column, told in columns.items()}
+        texts, others = personal.texts(is_text, self._reviewed), personal.others(is_text)
         if not texts and not others:
             return
         beside = [personal.id_column, personal.field_column, *personal.told_by]
@@ -122,44 +132,44 @@ class Rewriting:
         if not rows:
             return
         numbers, *cells = zip(*rows, strict=True)
-        told = pa.table(
-            dict(zip(read, (_array(cell, columns[name]) for name, cell in zip(read, cells, strict=True)), strict=True))
-        )
+        arrays = [
+            pa.array(cell, pa.string() if is_text[told] else None) for told, cell in zip(read, cells, strict=True)
+        ]
+        told = pa.table(arrays, names=read)
         made = self._mask.table(name, told, self._reviewed).select([*texts, *others])
         cleared = [FINGERPRINT] if personal.is_root and name not in VERSIONS and FINGERPRINT in columns else []
-        self._write(client, table, numbers, made, cleared)
+        self._write(client, table, made.add_column(0, "row_number", pa.array(numbers)), columns, cleared)
 
-    def _write(self, client: Any, table: str, numbers: Sequence[Any], made: pa.Table, cleared: Sequence[str]) -> None:
-        connection, row = client.native_connection, _ROW[self._warehouse.target.kind]
+    def _write(
+        self, client: Any, table: str, made: pa.Table, columns: Mapping[str, str], cleared: Sequence[str]
+    ) -> None:
+        """Write rows back; `made` has the database's numbers of the rows first."""
+        connection, values = client.native_connection, made.column_names[1:]
         assigned = [
-            *(f"{_quoted(name)} = m.{_quoted(name)}" for name in made.column_names),
+            *(f"{_quoted(name)} = m.{_quoted(name)}" for name in values),
             *(f"{name} = NULL" for name in cleared),
         ]
         sql = f"UPDATE {table} AS t SET {', '.join(assigned)} FROM {{rows}} AS m"  # noqa: S608 - names of the database
-        if row == "rowid":
-            connection.register("masked_rows", made.append_column("row_number", pa.array(numbers, pa.int64())))
+        if self._warehouse.target.kind == "duckdb":
+            connection.register("masked_rows", made)
             client.execute_sql(f"{sql.format(rows='masked_rows')} WHERE t.rowid = m.row_number")
             connection.unregister("masked_rows")
             return
         from psycopg2.extras import execute_values  # noqa: PLC0415 - Postgres alone
 
-        names = ", ".join(["row_number", *map(_quoted, made.column_names)])
-        types = ", ".join(
-            ["%s::tid", *("%s" if _is_text(told.type) else f"%s::{_type(told.type)}" for told in made.schema)]
-        )
-        values = zip(numbers, *(column.to_pylist() for column in made.columns), strict=True)
-        sql = sql.replace("{rows} AS m", f"(VALUES %s) AS m ({names})")
+        names = ", ".join(map(_quoted, made.column_names))
+        types = ", ".join(f"%s::{told}" for told in ["tid", *(columns[name] for name in values)])
+        sql = f"{sql.format(rows='(VALUES %s)')} ({names}) WHERE t.ctid = m.row_number"
+        rows = list(zip(*(column.to_pylist() for column in made.columns), strict=True))
         with connection.cursor() as cursor:
-            execute_values(
-                cursor, f"{sql} WHERE t.ctid = m.row_number", list(values), template=f"({types})", page_size=_ROWS
-            )
+            execute_values(cursor, sql, rows, template=f"({types})", page_size=_ROWS)
 
-    def _tables(self, client: Any) -> dict[str, dict[str, bool]]:
-        """Return the dataset's tables with personal data: their columns, each with whether it is text."""
-        found: dict[str, dict[str, bool]] = {}
+    def _tables(self, client: Any) -> dict[str, dict[str, str]]:
+        """Return the dataset's tables with personal data: their columns, each with the database's name of its type."""
+        found: dict[str, dict[str, str]] = {}
         for table, column, kind in self._columns(client, self._warehouse.dataset):
             if table in self._personal:
-                found.setdefault(table, {})[column] = kind.lower() in _TEXT_TYPES
+                found.setdefault(table, {})[column] = kind.lower()
         return found
 
     def _empty_staging(self, client: Any) -> None:
@@ -194,18 +204,6 @@ class Rewriting:
     def _client(self) -> Iterator[Any]:
         with self._warehouse.held(), self._pipeline.sql_client() as client:
             yield client
-
-
-def _array(cells: Sequence[Any], is_text: bool) -> pa.Array:
-    return pa.array(cells, pa.string()) if is_text else pa.array(cells)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind))
-
-
-def _type(kind: pa.DataType) -> str:
-    return "date" if pa.types.is_date(kind) else "timestamptz" if pa.types.is_timestamp(kind) else "bigint"
 
 
 def _quoted(name: str) -> str:
