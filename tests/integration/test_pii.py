@@ -219,11 +219,12 @@ def test_a_full_read_of_before_is_not_gone_on_with_in_another_mode(
 
 
 def test_a_state_of_a_newer_release_is_not_taken_for_keep(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leadhouse.pii.Memory.to_slot", lambda _: {"pii": {"mode": "encrypt"}, "forgotten": {}})
-    duckdb_scene.sync(pii="drop")
+    newer = {"pii": {"mode": "encrypt"}, "forgotten": {}}
+    monkeypatch.setattr("leadhouse.pii.Memory.to_slot", lambda _: dict(newer))
 
-    with pytest.raises(StateError, match=r"'encrypt' is not a valid Mode.*upgrade leadhouse"):
-        duckdb_scene.sync()
+    for options in ({"pii": "drop"}, {}, {"pii": "keep", "full": True}):
+        with pytest.raises(StateError, match=r"'encrypt' is not a valid Mode.*upgrade leadhouse"):
+            duckdb_scene.sync(**options)
 
 
 def test_codes_stay_what_they_are(either_scene: Scene) -> None:

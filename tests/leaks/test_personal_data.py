@@ -44,7 +44,7 @@ def account() -> Account:
     return small_account(150)
 
 
-@pytest.fixture(params=["lead", "item", "kommo"])
+@pytest.fixture(params=["lead", "kommo"])
 def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyScene]:
     """A portal where one person has entered a dozen leads, all over the reading order."""
     with opened(request.param, f"duckdb:{tmp_path / 'leads.duckdb'}", request) as scene:
