@@ -116,6 +116,11 @@ def main() -> None:
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
 @click.option("--full", is_flag=True, help="Read everything again into place.")
+@click.option(
+    "--pii",
+    type=click.Choice(["keep", "hash", "drop"]),
+    help="Personal data: kept, replaced by pseudonyms, or left out. [default: LEADHOUSE__PII, else as before]",
+)
 @click.option("--reconcile", is_flag=True, help="Then find leads that vanished, or that the cursor cannot see.")
 @click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
 @_guard_options

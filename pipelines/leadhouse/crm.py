@@ -281,7 +281,11 @@ class Crm:
         kept: of these, the ones whose rows stay when the portal drops them.
         connect: makes the portal of some settings.
         customs: tells what its views have of the portal's own fields.
-        fields: the dictionary, if there is one, that tells which custom field has which column of `leads`.
+        fields: of the dictionaries, the one that tells which custom field has which column of `leads`, and its type;
+            None where there is none.
+        codes: types of custom fields whose values are texts that name something: stages, rows of the CRM, variants.
+        figures: types whose values are ids, numbers, money, times or flags. All other types are free text, which
+            counts as personal data.
     """
 
     name: str
@@ -292,6 +296,8 @@ class Crm:
     connect: Callable[[Any], Portal]
     customs: Customs = lambda *_: CustomPart()
     fields: str | None = None
+    codes: frozenset[str] = frozenset()
+    figures: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> Chain:

@@ -16,6 +16,7 @@ from leadhouse.columns import without_nul
 from leadhouse.crm import Crm
 from leadhouse.cursor import Cursor
 from leadhouse.dlt_tables import ROOT, ChainSource, chain_items, child_hints, declare, resource_hints, root_hints
+from leadhouse.masking import Mask
 from leadhouse.pieces import Piece, Reading
 from leadhouse.retired import Retired
 from leadhouse.seen_times import TIMES, Held, nothing_held, tell_of_fields, with_times
@@ -40,6 +41,7 @@ class LeadFlow:
         nul: the destination's text can hold the character NUL (Postgres' cannot).
         held: tells what the warehouse has of a dictionary.
         retired: fills the columns that the portal tells no more; None where there are none.
+        mask: what becomes of personal data; every row passes it before anything is written; None: it is kept.
 
     Attributes:
         written: ids of the leads in the last package.
@@ -57,9 +59,11 @@ class LeadFlow:
         nul: bool = True,
         held: Held = nothing_held,
         retired: Retired | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self.held = held
         self._retired = retired
+        self.mask = mask or Mask(source)
         self._without_nul = not nul
         self._seconds = seconds
         self.crm = source
@@ -122,7 +126,7 @@ class LeadFlow:
         return False
 
     def _fresh(self, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-        fresh = tables
+        fresh = self.mask.read(tables, self.reading.dictionaries)
         for unchanged in self._unchanged.values():
             fresh = unchanged.filter(fresh, self.reading.upper)
         if self._retired is not None:
@@ -159,6 +163,7 @@ def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltR
             now, slot = flow()
             made = now.reading.dictionaries.get(name)
             if made is not None:
+                made = now.mask.table(name, made)
                 seen = slot.setdefault("dictionaries", {})
                 digest = _digest(made)
                 if seen.get(name) != digest:
@@ -231,6 +236,17 @@ def flowing(source: Crm, flow: LeadFlow) -> ChainSource:
     made = _source(source.name)(resources(source, lambda _: flow))
     declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
     return made
+
+
+def remembering(source: Crm, parts: Mapping[str, Any]) -> ChainSource:
+    """Return the dlt source of parts of what is remembered, and of no rows."""
+
+    @dlt.resource(**resource_hints(source.contract["sync_runs"], replace=False))
+    def rows() -> Iterator[pa.Table]:
+        dlt.current.source_state().setdefault(SLOT, {}).update(parts)
+        yield from ()
+
+    return _source(source.name)([rows])
 
 
 def recording(source: Crm, row: dict[str, Any], cursor: Cursor | None) -> ChainSource:

@@ -26,6 +26,7 @@ def sync(
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     full: bool = False,
+    pii: str | None = None,
     reconcile: bool = False,
     reconcile_every: str | timedelta | None = None,
     max_deletions: str | int | None = None,
@@ -47,6 +48,9 @@ def sync(
         since: read again what was modified from this time on (UTC where no zone is given); the cursor stays.
         until: … and before this time.
         full: read everything again into place.
+        pii: what becomes of personal data: "keep", "hash" (pseudonyms under LEADHOUSE__PII_KEY) or "drop"; where not
+            given, LEADHOUSE__PII or `pii` under [leadhouse] in `.dlt/`, else what the dataset remembers. To change it
+            on a dataset that there is takes `full`.
         reconcile: then find leads that vanished, or that the cursor cannot see (see `leadhouse.reconcile`).
         reconcile_every: the same, if the last time is as long ago: "24h", "90m", "7d".
         max_deletions: leads that may have vanished before it refuses: a number, or a share like "5%".
@@ -76,8 +80,13 @@ def sync(
     wanted = history_wanted(history)
 
     def work(session: Session) -> None:
+        from leadhouse.pii import Memory, settled  # noqa: PLC0415 - arrow's weight is loaded late
+
         also = reconcile or (every is not None and is_due(session, every))
-        read_windows(session, backfill=backfill, full=full, last=not also)
+        changing = backfill is None and Memory.of(session.slot).changing
+        read_windows(session, backfill=backfill, full=full or changing, last=not also)
+        if changing:
+            settled(session)
         if also:
             compare(session, extent)
 
@@ -92,6 +101,8 @@ def sync(
         progress=progress,
         settings=settings,
         history=wanted,
+        pii=pii,
+        full=full,
     )
     if copy is not None:
         try:

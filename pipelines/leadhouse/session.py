@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from leadhouse.crm import Chain, Crm, Entities, Portal
     from leadhouse.flow import LeadFlow
     from leadhouse.inventory import Inventory
+    from leadhouse.masking import Mask
     from leadhouse.pieces import Piece, Reading
+    from leadhouse.pii import Memory
     from leadhouse.retired import Retired
     from leadhouse.seen_times import Row
     from leadhouse.unchanged import Unchanged
@@ -68,6 +70,7 @@ class Session:
         summary: what is accounted for.
         progress: told what happens.
         versions: what leads looked like before; None where no history is kept.
+        mask: what becomes of personal data, once that is settled; None: it is kept.
     """
 
     crm: "Crm"
@@ -78,6 +81,7 @@ class Session:
     summary: SyncSummary
     progress: Progress
     versions: "Versions | None" = None
+    mask: "Mask | None" = None
     _schema_hash: str | None = None
     _upper: datetime | None = None
     _dictionaries: "dict[str, Sequence[Row]]" = field(default_factory=dict)
@@ -151,6 +155,7 @@ class Session:
             nul=self.warehouse.target.kind != "postgres",
             held=self.dictionary,
             retired=self._retired(reading),
+            mask=self.mask,
         )
         read_before = self.summary.leads_read
         self._upper = reading.upper
@@ -236,6 +241,16 @@ class Session:
                 self.pipeline.run(recording(self.crm, self.summary.row(), cursor))
             self._present()
 
+    def remember(self, memory: "Memory", *, anew: bool = False) -> None:
+        """Write what is remembered of personal data; `anew` forgets how far a window was read, but not the cursor."""
+        from leadhouse.flow import remembering  # noqa: PLC0415 - arrow's weight is loaded late
+
+        parts = memory.to_slot()
+        if anew:
+            parts["cursor"] = replace(self.cursor, window=None).to_dict()
+        with self.warehouse.held():
+            self.pipeline.run(remembering(self.crm, parts))
+
     def _insert(self, row: dict[str, Any]) -> None:
         """Add a row to `sync_runs`, which this run's packages have made: a package for one row takes 0.3 s."""
         with self.pipeline.sql_client() as client:
@@ -267,6 +282,8 @@ def run(
     settings: dict[str, Any],
     read_only: bool = False,
     history: bool = False,
+    pii: str | None = None,
+    full: bool = False,
 ) -> SyncSummary:
     """Let `work` read a portal into a warehouse, as the only run there, and return what was done.
 
@@ -282,6 +299,8 @@ def run(
         settings: of the portal, by name.
         read_only: `work` only looks, beside whatever run is at work; nothing is written, no row of `sync_runs` either.
         history: keep the versions of leads from now on.
+        pii: what is to become of personal data; None: as configured, else as the dataset remembers.
+        full: `work` reads everything again.
 
     Raises:
         TransientError: the next run may heal it.
@@ -319,7 +338,7 @@ def run(
                 _check_dataset(warehouse, pipeline, source)
                 known = crm(source)
                 session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
-                _work(work, session, history=history)
+                _work(work, session, history=history, pii=pii, full=full)
         except LeadhouseError as error:
             problem = error
             summary.outcome = "failed"
@@ -350,8 +369,9 @@ def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> N
         )
 
 
-def _work(work: Callable[[Session], None], session: Session, *, history: bool) -> None:
-    from leadhouse.versions import versions  # noqa: PLC0415 - arrow's weight is loaded late
+def _work(work: Callable[[Session], None], session: Session, *, history: bool, pii: str | None, full: bool) -> None:
+    from leadhouse.pii import settle  # noqa: PLC0415 - arrow's weight is loaded late
+    from leadhouse.versions import versions  # noqa: PLC0415
 
     session.account()
     problem: LeadhouseError | None = None
@@ -359,6 +379,7 @@ def _work(work: Callable[[Session], None], session: Session, *, history: bool) -
         check_shape(session.crm, session.warehouse, session.pipeline)
         if not session.warehouse.read_only:
             session.versions = versions(session.crm, session.warehouse, session.pipeline, wanted=history)
+        settle(session, pii, full=full)
         session.warehouse.let_go()
         work(session)
         session.keep_versions()

@@ -92,6 +92,14 @@ def test_blocks_of_the_page_on_operating_run(run: Runner, tmp_path: Path) -> Non
     assert {"status.html", "leadhouse.prom", "doctor.json"} <= {file.name for file in tmp_path.iterdir()}
 
 
+def test_blocks_of_the_page_on_personal_data_run(run: Runner) -> None:
+    run(documents.Block("sh", "leadhouse sync bitrix24", 0))
+    blocks = documents.runnable(documents.read("docs/personal-data.md"))
+    assert len(blocks) == 3
+    for block in blocks:
+        run(block)
+
+
 def test_blocks_of_the_operators_page_run_and_erase_a_person(run: Runner, tmp_path: Path) -> None:
     run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
     erased = (("bitrix24", "lead", 17), ("kommo", "lead", 9000002), ("kommo", "contact", 5600001))

@@ -95,4 +95,12 @@ CRM = Crm(
     connect=Bitrix24Portal,
     customs=custom_part,
     fields=FIELDS,
+    codes=frozenset({"crm", "crm_category", "crm_currency", "crm_status", "hlblock", "resourcebooking"}),
+    figures=frozenset(
+        {
+            *("boolean", "char", "date", "datetime", "double", "integer", "money"),
+            *("employee", "enumeration", "file", "iblock_element", "iblock_section", "user"),
+            *("crm_company", "crm_contact", "crm_entity", "crm_lead"),
+        }
+    ),
 )
