@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from leadhouse.columns import Kind
@@ -49,12 +50,9 @@ def column_names(titles: Sequence[tuple[str, str, str]], taken: Collection[str])
     often = Counter(name.casefold() for name in (*shown, *taken))
     names, used = [], {name.casefold() for name in taken}
     for name, (title, tail, own) in zip(shown, titles, strict=True):
-        wanted = (
-            *([name] if often[name.casefold()] == 1 else []),
-            _shortened(title, f"{tail} ({own})"),
-            _shortened(own, ""),
-            *(_shortened(own, f" {number}") for number in range(2, len(titles) + len(taken) + 2)),
-        )
+        unique = [name] if often[name.casefold()] == 1 else []
+        ways_out = (_shortened(own, f" {number}") for number in count(2))
+        wanted = chain(unique, [_shortened(title, f"{tail} ({own})"), _shortened(own, "")], ways_out)
         chosen = next(name for name in wanted if name and name.casefold() not in used)
         used.add(chosen.casefold())
         names.append(chosen)

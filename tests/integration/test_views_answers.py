@@ -64,7 +64,8 @@ def test_stays_and_days_of_stages_are_those_of_the_history(both_scene: Scene) ->
     both_scene.sync(reconcile=True)
 
     told = Portrait(both_scene.portal)
-    stays, days = {}, defaultdict(lambda: [0, 0, 0, 0])
+    stays: dict[int, Any] = {}
+    days: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for lead, entries in told.history().items():
         for number, entry in enumerate(entries):
             left = entries[number + 1]["created_time"] if number + 1 < len(entries) else None
@@ -73,11 +74,11 @@ def test_stays_and_days_of_stages_are_those_of_the_history(both_scene: Scene) ->
             on_it = [
                 one for one in entries if (one["created_time"].astimezone(UTC).date(), one["status_id"]) == (day, stage)
             ]
-            row = days[day, stage]
-            row[0] += 1
-            row[1] += any(one["type_id"] == 1 for one in on_it)
-            row[2] += on_it[0]["status_semantic_id"] == "S"
-            row[3] += on_it[0]["status_semantic_id"] == "F"
+            counts = days[day, stage]
+            counts[0] += 1
+            counts[1] += any(one["type_id"] == 1 for one in on_it)
+            counts[2] += on_it[0]["status_semantic_id"] == "S"
+            counts[3] += on_it[0]["status_semantic_id"] == "F"
     rows = both_scene.rows("SELECT * FROM bitrix24.stage_durations")
     assert {
         row["entry_id"]: (row["lead_id"], row["stage"], row["number"], row["entered_at"], row["left_at"])
@@ -223,7 +224,8 @@ def test_contacts_of_an_account_come_the_main_one_first(kommo_scene: KommoScene)
 def test_sources_of_an_account_are_counted_by_month(kommo_scene: KommoScene) -> None:
     kommo_scene.sync()
 
-    kinds, counted = {142: "won", 143: "lost"}, defaultdict(Counter[str])
+    kinds = {142: "won", 143: "lost"}
+    counted: dict[Any, Counter[str]] = defaultdict(Counter)
     for lead in kommo_scene.portal.leads():
         month = datetime.fromtimestamp(lead["created_at"], UTC).date().replace(day=1)
         counted[month].update(("leads", kinds.get(lead["status_id"], "open")))

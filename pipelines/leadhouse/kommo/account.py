@@ -173,6 +173,9 @@ def _table(name: str, rows: list[Row]) -> pa.Table:
         OperatorError: a key of a row is missing.
     """
     contract = tables("kommo")[name]
+    paths = [contract.columns[column].field or column for column in contract.key]
+    # A row comes twice where the list changes between two of its pages.
+    rows = list({tuple(str(_member(row, path)) for path in paths): row for row in rows}.values())
     made: dict[str, pa.Array] = {}
     for told in contract.columns.values():
         values = [_plain(_member(row, told.field or told.name)) for row in rows]
