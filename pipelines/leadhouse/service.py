@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leadhouse.cursor import Backfill, Cursor
 from leadhouse.errors import ConfigurationError, CopyNotWrittenError
@@ -11,10 +11,14 @@ from leadhouse.publish import copy_path
 from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
-from leadhouse.settings import dataset_name, destination_url, history_wanted, known_source
+from leadhouse.settings import history_wanted
 from leadhouse.summary import SyncSummary
-from leadhouse.target import Target
 from leadhouse.times import interval, parse_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from leadhouse.target import Target
 
 
 def sync(
@@ -75,13 +79,16 @@ def sync(
     every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
-    target = Target.parse(destination_url(to))
-    copy = copy_path(publish, target, [dataset_name(known_source(source), portal, dataset)])
     wanted = history_wanted(history)
+    copies: list[tuple[Target, Path]] = []
 
     def work(session: Session) -> None:
         from leadhouse.pii import Memory, settled  # noqa: PLC0415 - arrow's weight is loaded late
 
+        target = session.warehouse.target
+        copy = copy_path(publish, target, [session.warehouse.dataset])
+        if copy is not None:
+            copies.append((target, copy))
         also = reconcile or (every is not None and is_due(session, every))
         changing = backfill is None and Memory.of(session.slot).changing
         read_windows(session, backfill=backfill, full=full or changing, last=not also)
@@ -104,12 +111,12 @@ def sync(
         pii=pii,
         full=full,
     )
-    if copy is not None:
-        try:
+    try:
+        for target, copy in copies:
             publish_copy(target, copy, lock_timeout=lock_timeout)
-        except CopyNotWrittenError as error:
-            error.summary = summary
-            raise
+    except CopyNotWrittenError as error:
+        error.summary = summary
+        raise
     return summary
 
 

@@ -100,6 +100,16 @@ def test_blocks_of_the_page_on_personal_data_run(run: Runner) -> None:
         run(block)
 
 
+def test_blocks_of_the_page_on_reading_run(run: Runner, tmp_path: Path) -> None:
+    run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
+
+    for block in documents.runnable(documents.read("docs/reading.md")):
+        run(block)
+
+    made = ("read.duckdb", "files/leads.parquet", "files-kommo/leads.csv", "dictionary.html", "models/leadhouse.yml")
+    assert all((tmp_path / name).stat().st_size for name in made)
+
+
 def test_blocks_of_the_operators_page_run_and_erase_a_person(run: Runner, tmp_path: Path) -> None:
     run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
     erased = (("bitrix24", "lead", 17), ("kommo", "lead", 9000002), ("kommo", "contact", 5600001))
