@@ -5,7 +5,7 @@ their present versions, in one transaction that also takes the note away. So a r
 killed run wrote is compared by the next one. The table's existence is what remembers that history is wanted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,17 @@ _TICK = "INTERVAL '1 microsecond'"
 _ENDS = ("valid_from", "valid_to")
 
 
+class _Within:
+    """The condition that a row is one of some leads'; their span lets DuckDB skip what lies outside."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self._span = f"BETWEEN {ids[0]} AND {ids[-1]}"
+        self._listed = ",".join(map(str, ids))
+
+    def __call__(self, alias: str) -> str:
+        return f"{alias}.id {self._span} AND {alias}.id IN ({self._listed})"
+
+
 class Versions:
     """The versions of a source's leads in one warehouse.
 
@@ -38,9 +49,6 @@ class Versions:
         table: the contract's table of versions.
         warehouse: a DuckDB file or a Postgres server.
         pipeline: dlt's pipeline to it.
-
-    Attributes:
-        there: the table exists.
     """
 
     def __init__(self, crm: Crm, table: Table, warehouse: Warehouse, pipeline: "Pipeline") -> None:
@@ -49,37 +57,45 @@ class Versions:
         self._table = table
         self._warehouse = warehouse
         self._pipeline = pipeline
-        self.there = self._noting = False
+        # Columns that the table has, none where it does not exist; and whether leads are noted.
+        self._held: frozenset[str] = frozenset()
+        self._noting = False
         if not warehouse.missing:
-            with self._transaction() as client:
-                self.there = bool(self._held(client, table.name))
-                self._noting = self.there and bool(self._held(client, self._note))
+            with self._client() as client:
+                self._held = self._columns_of(client, table.name)
+                self._noting = self.there and bool(self._columns_of(client, self._note))
+
+    @property
+    def there(self) -> bool:
+        """True where the table exists."""
+        return bool(self._held)
 
     def make(self) -> None:
         """Make the table where it lacks, every lead noted, and give it the columns that `leads` has got since."""
         wanted = self._kinds()
-        with self._transaction() as client:
-            held = self._held(client, self._table.name)
-            if not held:
+        if self._noting and wanted.keys() <= self._held:
+            return
+        with self._client() as client, client.begin_transaction():
+            versions, noted = self._versions(client), self._noted(client)
+            if not self.there:
                 columns = ", ".join(
                     f'"{name}" {SQL_TYPES[kind]}{" NOT NULL" if name in self._table.key else ""}'
                     for name, kind in wanted.items()
                 )
-                client.execute_sql(f"CREATE TABLE {self._versions(client)} ({columns})")
-                key = ", ".join(self._table.key)
-                client.execute_sql(f'CREATE UNIQUE INDEX "{self._table.name}_key" ON {self._versions(client)} ({key})')
-            for name in [name for name in wanted if held and name not in held]:
-                client.execute_sql(
-                    f'ALTER TABLE {self._versions(client)} ADD COLUMN "{name}" {SQL_TYPES[wanted[name]]}'
-                )
+                client.execute_sql(f"CREATE TABLE {versions} ({columns})")
+                if self._warehouse.target.kind == "postgres":
+                    key = ", ".join(self._table.key)
+                    client.execute_sql(f'CREATE UNIQUE INDEX "{self._table.name}_key" ON {versions} ({key})')
+            for name in [name for name in wanted if self.there and name not in self._held]:
+                client.execute_sql(f'ALTER TABLE {versions} ADD COLUMN "{name}" {SQL_TYPES[wanted[name]]}')
             if not self._noting:
-                client.execute_sql(f"CREATE TABLE IF NOT EXISTS {self._noted(client)} (id BIGINT)")
-                client.execute_sql(f"INSERT INTO {self._noted(client)} SELECT id FROM {self._leads(client)}")  # noqa: S608 - our own names
-        self.there = self._noting = True
+                client.execute_sql(f"CREATE TABLE IF NOT EXISTS {noted} (id BIGINT)")
+                client.execute_sql(f"INSERT INTO {noted} SELECT id FROM {self._leads(client)}")  # noqa: S608 - our own names
+        self._held, self._noting = self._held | wanted.keys(), True
 
     def note(self, ids: Iterable[int]) -> None:
         """Note leads that are about to be written."""
-        with self._transaction() as client:
+        with self._client() as client, client.begin_transaction():
             self.note_with(client, ids)
 
     def note_with(self, client: Any, ids: Iterable[int]) -> None:
@@ -93,23 +109,23 @@ class Versions:
     def keep(self, now: datetime) -> None:
         """Compare the noted leads with their present versions: close those that differ, open new ones.
 
+        A lead's versions, and the note of it, change in one transaction.
+
         Args:
             now: the portal's clock (UTC), for edits that left no time.
         """
-        with self._transaction() as client:
-            rows = client.execute_sql(f"SELECT DISTINCT id FROM {self._noted(client)} ORDER BY id")  # noqa: S608 - our own names
+        with self._client() as client:
+            noted = self._noted(client)
+            rows = client.execute_sql(f"SELECT DISTINCT id FROM {noted} ORDER BY id")  # noqa: S608 - our own names
             for lot in lots([number for (number,) in rows or ()], _LEADS_A_STATEMENT):
-                within = f"BETWEEN {lot[0]} AND {lot[-1]} AND {{id}} IN ({','.join(map(str, lot))})"
-                for statement in (self._opening(client, now), self._closing(client), self._ending(client)):
-                    client.execute_sql(
-                        statement.replace("{of l}", f"l.id {within.format(id='l.id')}").replace(
-                            "{of v}", f"v.id {within.format(id='v.id')}"
-                        )
-                    )
-            if rows:
-                client.execute_sql(f"DELETE FROM {self._noted(client)}")  # noqa: S608 - our own names
+                of = _Within(lot)
+                with client.begin_transaction():
+                    client.execute_sql(self._opening(client, of, now))
+                    client.execute_sql(self._closing(client, of))
+                    client.execute_sql(self._ending(client, of))
+                    client.execute_sql(f"DELETE FROM {noted} AS n WHERE {of('n')}")  # noqa: S608 - our own names
 
-    def _opening(self, client: Any, now: datetime) -> str:
+    def _opening(self, client: Any, of: "_Within", now: datetime) -> str:
         """The statement that opens a version of each lead that has none, or that looks otherwise than it."""
         names = [name for name in self._kinds() if name not in _ENDS]
         differs = " OR ".join(
@@ -128,30 +144,30 @@ class Versions:
             LEFT JOIN (
                 SELECT v.id, max(v.valid_from) AS began, max(v.valid_to) AS ended,
                     bool_or(v.valid_to IS NULL) AS is_open
-                FROM {self._versions(client)} AS v WHERE {{of v}} GROUP BY v.id
+                FROM {self._versions(client)} AS v WHERE {of("v")} GROUP BY v.id
             ) AS p ON p.id = l.id
             LEFT JOIN (
-                SELECT v.* FROM {self._versions(client)} AS v WHERE {{of v}} AND v.valid_to IS NULL
+                SELECT v.* FROM {self._versions(client)} AS v WHERE {of("v")} AND v.valid_to IS NULL
             ) AS o ON o.id = l.id
-            WHERE {{of l}} AND (p.id IS NULL OR CASE WHEN p.is_open THEN {differs} ELSE l.deleted_at IS NULL END)
+            WHERE {of("l")} AND (p.id IS NULL OR CASE WHEN p.is_open THEN {differs} ELSE l.deleted_at IS NULL END)
         """  # noqa: S608 - names of the contract
 
-    def _closing(self, client: Any) -> str:
+    def _closing(self, client: Any, of: "_Within") -> str:
         """The statement that closes versions which another has followed."""
         return f"""
             UPDATE {self._versions(client)} AS v SET valid_to = n.began
             FROM (
-                SELECT v.id, max(v.valid_from) AS began FROM {self._versions(client)} AS v WHERE {{of v}} GROUP BY v.id
+                SELECT v.id, max(v.valid_from) AS began FROM {self._versions(client)} AS v WHERE {of("v")} GROUP BY v.id
             ) AS n
-            WHERE v.id = n.id AND {{of v}} AND v.valid_to IS NULL AND v.valid_from < n.began
+            WHERE v.id = n.id AND {of("v")} AND v.valid_to IS NULL AND v.valid_from < n.began
         """  # noqa: S608 - our own names
 
-    def _ending(self, client: Any) -> str:
+    def _ending(self, client: Any, of: "_Within") -> str:
         """The statement that closes the last versions of deleted leads."""
         return f"""
             UPDATE {self._versions(client)} AS v SET valid_to = greatest(l.deleted_at, v.valid_from + {_TICK})
             FROM {self._leads(client)} AS l
-            WHERE v.id = l.id AND {{of v}} AND {{of l}} AND v.valid_to IS NULL AND l.deleted_at IS NOT NULL
+            WHERE v.id = l.id AND {of("v")} AND {of("l")} AND v.valid_to IS NULL AND l.deleted_at IS NOT NULL
         """  # noqa: S608 - our own names
 
     def _kinds(self) -> dict[str, Kind]:
@@ -161,18 +177,18 @@ class Versions:
         ends = {name: own.pop(name) for name in _ENDS}
         return {**own, **{name: kind for name, kind in leads.items() if name not in self._columns}, **ends}
 
-    def _held(self, client: Any, table: str) -> set[str]:
+    def _columns_of(self, client: Any, table: str) -> frozenset[str]:
         """Return the columns of a table of the dataset, none where it does not exist."""
         rows = client.execute_sql(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
             self._warehouse.dataset,
             table,
         )
-        return {name for (name,) in rows or ()}
+        return frozenset(name for (name,) in rows or ())
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        with self._warehouse.held(), self._pipeline.sql_client() as client, client.begin_transaction():
+    def _client(self) -> Iterator[Any]:
+        with self._warehouse.held(), self._pipeline.sql_client() as client:
             yield client
 
     @property

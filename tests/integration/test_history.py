@@ -1,7 +1,6 @@
 """What leads looked like before: `lead_versions`, for every source, in both databases."""
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,7 @@ from leadhouse.errors import ConfigurationError
 from leadhouse.versions import Versions, versions
 from leadhouse.warehouse import Target, Warehouse
 from scene import Scene
-
-STAMPS = {"bitrix24": {"date_modify", "modify_by_id"}, "kommo": {"updated_at", "updated_by"}}
-ENDS = ("valid_from", "valid_to")
-
-
-def kept(scene: AnyScene, lead_id: int | None = None) -> list[contents.Row]:
-    """Return the versions, of one lead or of all, in their order."""
-    chosen = "" if lead_id is None else f"WHERE id = {lead_id}"
-    return scene.rows(f"SELECT * FROM {{lead_versions}} {chosen} ORDER BY id, valid_from")  # noqa: S608 - an integer
+from versions import ENDS, STAMPS, check_intervals, kept, without
 
 
 def titles(scene: AnyScene, lead_id: int) -> list[str]:
@@ -40,30 +31,9 @@ def as_of(scene: AnyScene, at: datetime) -> dict[int, contents.Row]:
     return {row["id"]: without(row, STAMPS[scene.source] | set(ENDS)) for row in rows}
 
 
-def without(row: contents.Row, names: set[str]) -> contents.Row:
-    return {name: value for name, value in row.items() if name not in names}
-
-
 def shown(scene: AnyScene) -> dict[int, contents.Row]:
     """Return the leads as the portal has them now, as the oracle tells."""
     return {key[0]: without(row, STAMPS[scene.source]) for key, row in scene.expected()["leads"].items()}
-
-
-def check_intervals(scene: AnyScene) -> None:
-    """Fail unless each lead's versions follow one another, and the last of a living one looks as the lead does."""
-    leads = {row["id"]: row for row in scene.rows("SELECT * FROM {leads}")}
-    found: dict[int, list[contents.Row]] = {}
-    for row in kept(scene):
-        found.setdefault(row["id"], []).append(row)
-    assert found.keys() == leads.keys()
-    for number, rows in found.items():
-        assert all(row["valid_to"] is None or row["valid_from"] < row["valid_to"] for row in rows), number
-        assert all(before["valid_to"] and before["valid_to"] <= row["valid_from"] for before, row in pairwise(rows))
-        last, lead = rows[-1], leads[number]
-        assert (last["valid_to"] is None) == (lead["deleted_at"] is None), number
-        if lead["deleted_at"] is None:
-            left_out = STAMPS[scene.source] | set(ENDS)
-            assert without(last, left_out) == {name: lead[name] for name in last if name not in left_out}
 
 
 def test_the_past_looks_as_the_portal_did(crossed_scene: AnyScene) -> None:
