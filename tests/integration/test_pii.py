@@ -11,6 +11,7 @@ from any_scene import AnyScene, Crash, crash_at
 from kommo_scene import KommoScene
 from leadhouse import state
 from leadhouse.errors import ConfigurationError, StateError
+from leadhouse.rewriting import Rewriting
 from leadhouse.session import Session
 from leaks.traces import of_warehouse
 from scene import Scene
@@ -200,6 +201,26 @@ def test_a_change_of_mode_that_dies_goes_on_in_the_new_one(
         _assert_absent(scene)
     scene.later()
     assert scene.sync().rows_written == 0, "the change is over"
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_masking_in_place_that_dies_is_completed_by_the_next_sync(
+    file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    scene = file_scene.synced()
+    gone, *_ = scene.ids()
+    scene.delete(gone)
+    scene.reconcile()
+    with monkeypatch.context() as cut:
+        crash_at(cut, Rewriting, "_masked", step, after=True)
+        with pytest.raises(Crash):
+            scene.sync(pii="hash", full=True)
+
+    scene.sync()
+
+    assert scene.verify().differences == []
+    assert len(scene.title(gone)) == 32
+    _assert_absent(scene)
 
 
 def test_a_full_read_of_before_is_not_gone_on_with_in_another_mode(
