@@ -274,6 +274,7 @@ class Crm:
         codes: types of custom fields whose values are texts that name something: stages, rows of the CRM, variants.
         figures: types whose values are ids, numbers, money, times or flags. All other types are free text, which
             counts as personal data.
+        campaigns: codes of custom fields that tell where a lead came from, not who it is, whatever their types.
     """
 
     name: str
@@ -285,6 +286,7 @@ class Crm:
     fields: str = ""
     codes: frozenset[str] = frozenset()
     figures: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> Chain:

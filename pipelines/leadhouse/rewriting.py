@@ -13,7 +13,7 @@ import pyarrow as pa
 from leadhouse.errors import WarehouseRefusedError
 from leadhouse.fingerprint import FINGERPRINT
 from leadhouse.masking import Mask
-from leadhouse.personal import VERSIONS, Reviewed, personal_tables, reviewed
+from leadhouse.personal import Reviewed, personal_tables, reviewed
 from leadhouse.warehouse import Warehouse, connect_postgres
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Rewriting:
         ]
         told = pa.table(arrays, names=read)
         made = self._mask.table(name, told, self._reviewed).select([*texts, *others])
-        cleared = [FINGERPRINT] if personal.is_root and name not in VERSIONS and FINGERPRINT in columns else []
+        cleared = [FINGERPRINT] if personal.is_root and FINGERPRINT in columns else []
         self._write(client, table, made.add_column(0, "row_number", pa.array(numbers)), columns, cleared)
 
     def _write(

@@ -94,8 +94,9 @@ def _owners(scene: AnyScene) -> list[int]:
 
 @pytest.mark.parametrize("mode", ["hash", "drop"])
 def test_a_new_mode_takes_a_full_read_and_reaches_rows_that_the_portal_has_no_more(
-    crossed_scene: AnyScene, mode: str
+    crossed_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
+    monkeypatch.setattr("leadhouse.rewriting._ROWS", 40)
     scene = crossed_scene.synced()
     gone, *_ = scene.ids()
     phones = _count(scene, "*", scene.phones_table)

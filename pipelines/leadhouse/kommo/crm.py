@@ -73,12 +73,7 @@ CRM = Crm(
     dictionaries=("account", "pipelines", "statuses", "loss_reasons", "users", "custom_fields", "custom_field_options"),
     kept=frozenset({"custom_field_options"}),  # variants that the account dropped stay: rows still point to them
     connect=KommoPortal,
-    # Codes of fields among them: where a lead comes from is not personal in Bitrix24's columns of these names either.
-    codes=frozenset(
-        {
-            *("category", "multiselect", "radiobutton", "select"),
-            *("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM"),
-        }
-    ),
+    codes=frozenset({"category", "multiselect", "radiobutton", "select"}),
     figures=frozenset({"chained_list", "checkbox", "date", "date_time", "monetary", "numeric", "price"}),
+    campaigns=frozenset({"UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM"}),
 )
