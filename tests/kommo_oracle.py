@@ -44,7 +44,7 @@ COMPANIES = Family("companies", ("company_custom_values", "company_tags", "compa
 FAMILIES = (LEADS, CONTACTS, COMPANIES)
 DICTIONARIES = ("account", "pipelines", "statuses", "loss_reasons", "users", "custom_fields", "custom_field_options")
 # Variants that the account dropped stay explained.
-KEPT = ("custom_field_options",)
+KEPT = ("custom_fields", "custom_field_options")
 _COMMUNICATIONS = {"PHONE": "contact_phones", "EMAIL": "contact_emails", "IM": "contact_ims"}
 _APART = {"_links", "_embedded", "custom_fields_values"}
 _CENT = Decimal("0.01")

@@ -93,13 +93,16 @@ def custom_columns(portal: Portal) -> dict[str, str]:
     return columns
 
 
-def expected(portal: Portal, *, addresses: bool = True, region: str | None = None) -> Tables:
+def expected(
+    portal: Portal, *, addresses: bool = True, region: str | None = None, renamed: Mapping[str, str] | None = None
+) -> Tables:
     """Return what the warehouse must hold: tables, rows by key (a tuple), columns without service columns.
 
     Args:
         portal: the portal.
         addresses: False where the rows came over crm.item.*, which has none.
         region: the phone region that the sync was given.
+        renamed: columns of user fields that are not called as the field is, since it had another type before.
     """
     made: Tables = {name: {} for name in ("leads", *CHILD_TABLES, "lead_stage_history")}
     fields = portal.userfields()
@@ -108,10 +111,11 @@ def expected(portal: Portal, *, addresses: bool = True, region: str | None = Non
         row = _standard(lead, addresses=addresses)
         for field in fields:
             value = lead.get(field["FIELD_NAME"])
+            column = (renamed or {}).get(field["FIELD_NAME"], field["FIELD_NAME"].lower())
             if field["MULTIPLE"] == "Y":
-                _spread(made["lead_custom_values"], number, field, value)
+                _spread(made["lead_custom_values"], number, field["USER_TYPE_ID"], column, value)
             else:
-                row |= _custom(field, value)
+                row |= _custom(field["USER_TYPE_ID"], column, value)
         made["leads"][number,] = row
         for kind, table in MULTIFIELD_TABLES.items():
             for position, entry in enumerate(lead.get(kind, ())):
@@ -140,8 +144,7 @@ def _standard(lead: Mapping[str, Any], *, addresses: bool) -> Row:
     return row
 
 
-def _custom(field: Row, value: Any) -> Row:
-    column, user_type = field["FIELD_NAME"].lower(), field["USER_TYPE_ID"]
+def _custom(user_type: str, column: str, value: Any) -> Row:
     kind = _CUSTOM_TYPES.get(user_type, "text")
     if user_type == "money":
         amount, _, currency = (value or "").partition("|")
@@ -153,8 +156,7 @@ def _custom(field: Row, value: Any) -> Row:
     return {column: _READ[kind](value)}
 
 
-def _spread(table: dict[Key, Row], lead_id: int, field: Row, value: Any) -> None:
-    column, user_type = field["FIELD_NAME"].lower(), field["USER_TYPE_ID"]
+def _spread(table: dict[Key, Row], lead_id: int, user_type: str, column: str, value: Any) -> None:
     for position, entry in enumerate(value or ()):
         if user_type == "file":
             text = str(entry["id"])

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import pytest
@@ -39,10 +39,14 @@ def small_portal(leads: int = 150, seed: int = 3, timezone: str = "Europe/Moscow
 
 @dataclass
 class Scene(AnyScene):
-    """A portal, its webhook URL, and the warehouse that follows it; `api` is the family of methods."""
+    """A portal, its webhook URL, and the warehouse that follows it.
+
+    `api` is the family of methods, `renamed` has the columns of user fields that had another type before.
+    """
 
     portal: Portal
     api: str = "lead"
+    renamed: dict[str, str] = field(default_factory=dict)
 
     source: ClassVar[str] = "bitrix24"
     title_column: ClassVar[str] = "title"
@@ -75,12 +79,12 @@ class Scene(AnyScene):
 
     def expected(self) -> contents.Tables:
         """Return what the warehouse must hold."""
-        return oracle.expected(self.portal, addresses=self.api == "lead")
+        return oracle.expected(self.portal, addresses=self.api == "lead", renamed=self.renamed)
 
     def differences(self, *, ignoring_deleted: bool = True, addresses: bool | None = None) -> list[str]:
         """Return in what the warehouse differs from the portal; `addresses` where the family does not tell."""
         shown = self.api == "lead" if addresses is None else addresses
-        wanted = oracle.expected(self.portal, addresses=shown)
+        wanted = oracle.expected(self.portal, addresses=shown, renamed=self.renamed)
         return oracle.differences(wanted, self.held(), ignoring_deleted=ignoring_deleted)
 
     def before_page(self, number: int, happens: Callable[[], object]) -> list[int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leadhouse.bitrix24.source import bitrix24
     from leadhouse.chosen import lead
     from leadhouse.configured_portals import ConfiguredPortal, portals
+    from leadhouse.forgetting import forget
     from leadhouse.kommo.source import kommo
     from leadhouse.reconciliation import reconcile
     from leadhouse.service import sync
@@ -27,6 +28,7 @@ __all__ = [
     "SyncSummary",
     "__version__",
     "bitrix24",
+    "forget",
     "kommo",
     "lead",
     "portals",
@@ -39,6 +41,7 @@ __all__ = [
 # Loaded at first use: `leadhouse --help` must not wait for dlt.
 _LAZY = {
     "ConfiguredPortal": "leadhouse.configured_portals",
+    "forget": "leadhouse.forgetting",
     "lead": "leadhouse.chosen",
     "Overview": "leadhouse.all_portals",
     "portals": "leadhouse.configured_portals",

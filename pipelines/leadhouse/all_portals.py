@@ -39,6 +39,7 @@ _PRELOAD = (
     "leadhouse.inventory",
     "leadhouse.readahead",
     "leadhouse.unchanged",
+    "leadhouse.versions",
     "leadhouse.views",
     "leadhouse.bitrix24.crm",
     "leadhouse.kommo.crm",
@@ -162,7 +163,7 @@ def sync_all(
         lock_timeout: seconds to wait for a reader of the DuckDB file, or for a run of the same portal.
         verbose: log what happens inside; each run logs to stderr.
         ended: called for every portal whose run ended.
-        **options: since, until, full, reconcile, reconcile_every, max_deletions, yes of `leadhouse.sync`.
+        **options: since, until, full, pii, reconcile, reconcile_every, max_deletions, yes, history of `leadhouse.sync`.
 
     Raises:
         ConfigurationError: no portal is configured, two would share a dataset, or the destination is none.

@@ -116,10 +116,16 @@ def main() -> None:
 @click.option("--since", help="Read again what was modified from this time on; the cursor stays.")
 @click.option("--until", help="… and before this time.")
 @click.option("--full", is_flag=True, help="Read everything again into place.")
+@click.option(
+    "--pii",
+    type=click.Choice(["keep", "hash", "drop"]),
+    help="Personal data: kept, replaced by pseudonyms, or left out. [default: LEADHOUSE__PII, else as before]",
+)
 @click.option("--reconcile", is_flag=True, help="Then find leads that vanished, or that the cursor cannot see.")
 @click.option("--reconcile-every", metavar="TIME", help="The same, if the last time is as long ago, like 24h.")
 @_guard_options
 @click.option("--publish", metavar="PATH", help="Then keep this DuckDB file as a copy of the warehouse for readers.")
+@click.option("--history", is_flag=True, default=None, help="Keep every version of a lead from now on: lead_versions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's summary as one JSON object.")
 def sync(source: str | None, every: bool, jobs: int | None, verbose: bool, as_json: bool, **options: Any) -> int:
     """Bring the warehouse up to date with a portal, or with all of them."""

@@ -77,6 +77,27 @@ def doctor(source: str, verbose: bool, as_json: bool, **options: Any) -> int:
     return found.exit_status
 
 
+@main.command(epilog="Example: leadhouse forget bitrix24 17 4211 --to duckdb:leads.duckdb")
+@click.argument("source")
+@click.argument("ids", metavar="ID...", type=click.IntRange(1, 2**63 - 1), nargs=-1, required=True)
+@warehouse_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def forget(source: str, ids: tuple[int, ...], verbose: bool, as_json: bool, **options: Any) -> int:
+    """Erase the personal values of leads and keep them out. Exit 2: the warehouse has no such lead."""
+    log_to_stderr(verbose)
+    from leadhouse.forgetting import forget as run  # noqa: PLC0415 - dlt loads with it
+
+    done = run(source, ids, **options)
+    if as_json:
+        click.echo(json.dumps(done.to_dict()))
+    else:
+        for line in done.lines:
+            click.echo(line)
+        for number in done.unknown:
+            click.echo(f"lead {number}: the warehouse has no such lead; if it comes, it is kept out", err=True)
+    return 2 if done.unknown else 0
+
+
 def _told(target: Any, source: str | None, every: bool, limit: int, options: dict[str, Any]) -> list[dict[str, Any]]:
     from leadhouse.datasets import meant  # noqa: PLC0415 - dlt loads with it
     from leadhouse.settings import known_source  # noqa: PLC0415

@@ -59,6 +59,18 @@ ARROW: dict[Kind, pa.DataType] = {
 }
 
 
+# The same in SQL, as DuckDB and Postgres both understand it.
+SQL_TYPES: dict[Kind, str] = {
+    Kind.BIGINT: "BIGINT",
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DECIMAL: "DECIMAL(18, 2)",
+    Kind.DOUBLE: "DOUBLE PRECISION",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """A value that its column could not take: the row's place in the batch, and the value as JSON text."""
@@ -176,14 +188,17 @@ def _texts(values: Sequence[Any], none: Collection[str]) -> pa.Array:
 
 
 def _fast_bigint(values: Sequence[Any], none: Collection[str]) -> pa.Array:
-    if none or not values or not isinstance(next((v for v in values if v is not None), None), int):
+    if not isinstance(next((v for v in values if v is not None), None), int):
         texts = _texts(values, none)
         if pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():
             raise ValueError("Arrow would read hexadecimal numbers")
         return pc.cast(texts, pa.int64())
     if any(value is True or value is False for value in values):
         raise TypeError("flags among numbers")
-    return pa.array(values, pa.int64())
+    array = pa.array(values, pa.int64())
+    for empty in none:
+        array = pc.if_else(pc.equal(array, int(empty)), None, array)
+    return array
 
 
 def _fast_boolean(values: Sequence[Any], _: Collection[str]) -> pa.Array:

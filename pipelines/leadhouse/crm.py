@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from leadhouse.columns import Kind
 from leadhouse.cursor import Backfill, Cursor
+from leadhouse.custom_part import CustomPart, Customs
 from leadhouse.live import Live
 from leadhouse.pace import Pause
 from leadhouse.pieces import Piece, Reading
 from leadhouse.retry import Traffic
+from leadhouse.seen_times import Held, nothing_held
 from leadhouse.tables import Table, tables
 
 Entry = tuple[int, int]
@@ -59,6 +61,7 @@ class WindowOptions:
         held: given a root table and ids, returns the modification times (Unix seconds) that the warehouse has.
         newest: given a root table, returns its latest modification time (Unix seconds) and how many rows share it;
             None where it has none.
+        dictionary: given the name of a dictionary that remembers what the portal dropped, returns the warehouse's rows.
     """
 
     full: bool = False
@@ -66,6 +69,7 @@ class WindowOptions:
     stored: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     held: Callable[[str, Sequence[int]], Mapping[int, int]] = lambda _root, _ids: {}
     newest: Callable[[str], tuple[int, int] | None] = lambda _root: None
+    dictionary: Held = nothing_held
 
 
 class WindowReading(Reading, Protocol):
@@ -228,7 +232,7 @@ class Entities(Protocol):
         """Return the columns of the root table beyond the contract, as far as known."""
 
     def absent_columns(self) -> Collection[str]:
-        """Return columns of the contract that the portal does not deliver."""
+        """Return columns of the contract that the portal does not deliver, and multiple fields that it dropped."""
 
     def close(self) -> None:
         """Free what reading took."""
@@ -252,8 +256,14 @@ class Portal(Protocol):
     def window(self, cursor: Cursor, options: WindowOptions) -> WindowReading:
         """Return what reads a window; nothing is sent yet."""
 
-    def entities(self, chain: Chain, stored: Mapping[str, Kind]) -> Entities:
-        """Return the rows of a chain's root table, to ask for; nothing is sent yet."""
+    def entities(self, chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> Entities:
+        """Return the rows of a chain's root table, to ask for; nothing is sent yet.
+
+        Args:
+            chain: the chain.
+            stored: kinds that columns of the root table have in the warehouse already.
+            dictionary: as in WindowOptions.
+        """
 
     def close(self) -> None:
         """Close the connections."""
@@ -270,6 +280,12 @@ class Crm:
         dictionaries: tables that are replaced when their content changes.
         kept: of these, the ones whose rows stay when the portal drops them.
         connect: makes the portal of some settings.
+        customs: tells what its views have of the portal's own fields.
+        fields: of the dictionaries, the one that tells which custom field has which column of `leads`, and its type;
+            None where there is none.
+        codes: types of custom fields whose values are texts that name something: stages, rows of the CRM, variants.
+        figures: types whose values are ids, numbers, money, times or flags. All other types are free text, which
+            counts as personal data.
     """
 
     name: str
@@ -278,6 +294,10 @@ class Crm:
     dictionaries: tuple[str, ...]
     kept: frozenset[str]
     connect: Callable[[Any], Portal]
+    customs: Customs = lambda *_: CustomPart()
+    fields: str | None = None
+    codes: frozenset[str] = frozenset()
+    figures: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> Chain:

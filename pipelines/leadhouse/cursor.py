@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from leadhouse.errors import StateError
+from leadhouse.times import utc_text
 
 VERSION = 2
 _DAY_MIN = 24 * 60
@@ -224,7 +225,7 @@ def rewind(cursor: Cursor, to: datetime) -> Cursor:
 
 
 def _iso(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+    return utc_text(at) if at else None
 
 
 def _time(text: str | None) -> datetime | None:

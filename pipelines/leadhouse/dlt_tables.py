@@ -92,7 +92,9 @@ def resource_hints(table: Table, *, replace: bool) -> dict[str, Any]:
 
 
 def declare(schema: Schema, crm: Crm, extra: Mapping[str, Sequence[tuple[str, Kind]]]) -> None:
-    """Add every table of the contract to `schema`, so that the warehouse has them before the first value comes.
+    """Add the tables of the contract to `schema`, so that the warehouse has them before the first value comes.
+
+    Tables of versions are made in SQL, where they are asked for (`leadhouse.versions`).
 
     Args:
         schema: the dlt source's schema.
@@ -102,6 +104,8 @@ def declare(schema: Schema, crm: Crm, extra: Mapping[str, Sequence[tuple[str, Ki
     parents = {child: chain for chain in crm.chains for child in chain.children}
     replaced = set(crm.dictionaries) - crm.kept
     for name, table in crm.contract.items():
+        if table.versions_of is not None:
+            continue
         columns: Any = column_hints(table, extra.get(name, ()))
         told: dict[str, Any] = {"name": name, "columns": columns, "write_disposition": "merge"}
         told["x-merge-strategy"] = "delete-insert"

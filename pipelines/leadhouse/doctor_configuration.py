@@ -14,7 +14,7 @@ from leadhouse.findings import OPERATOR, Findings
 from leadhouse.settings import configure_dlt, data_dir, setting_names
 from leadhouse.warehouse import Target
 
-_LEADHOUSE = frozenset({"to", "notify"})
+_LEADHOUSE = frozenset({"to", "notify", "pii", "pii_key"})
 _ROOM_MB = 1024
 
 

@@ -16,8 +16,12 @@ from leadhouse.columns import without_nul
 from leadhouse.crm import Crm
 from leadhouse.cursor import Cursor
 from leadhouse.dlt_tables import ROOT, ChainSource, chain_items, child_hints, declare, resource_hints, root_hints
+from leadhouse.masking import Mask
 from leadhouse.pieces import Piece, Reading
+from leadhouse.retired import Retired
+from leadhouse.seen_times import TIMES, Held, nothing_held, tell_of_fields, with_times
 from leadhouse.state import SLOT
+from leadhouse.tables import Table
 from leadhouse.unchanged import Unchanged
 
 # Rows of other tables that weigh as much as a lead when a package is filled.
@@ -35,6 +39,12 @@ class LeadFlow:
         limit: leads that a package holds at most before it is committed, but always one lot; None: all in one.
         seconds: of reading after which it ends.
         nul: the destination's text can hold the character NUL (Postgres' cannot).
+        held: tells what the warehouse has of a dictionary.
+        retired: fills the columns that the portal tells no more; None where there are none.
+        mask: what becomes of personal data; every row passes it before anything is written; None: it is kept.
+
+    Attributes:
+        written: ids of the leads in the last package.
     """
 
     def __init__(
@@ -47,7 +57,13 @@ class LeadFlow:
         limit: int | None = None,
         seconds: float = math.inf,
         nul: bool = True,
+        held: Held = nothing_held,
+        retired: Retired | None = None,
+        mask: Mask | None = None,
     ) -> None:
+        self.held = held
+        self._retired = retired
+        self.mask = mask or Mask(source)
         self._without_nul = not nul
         self._seconds = seconds
         self.crm = source
@@ -62,6 +78,7 @@ class LeadFlow:
         self.leads_read = 0
         self.rows_written = 0
         self.misfits = 0
+        self.written: list[int] = []
 
     def package(self) -> Iterator[dict[str, pa.Table]]:
         """Yield tables until the package is full or the window is read; the cursor follows.
@@ -69,6 +86,7 @@ class LeadFlow:
         A row comes once in a package, as dlt's merge wants it: one that comes again begins the next.
         """
         in_package, largest, began = 0, 0, time.monotonic()
+        self.written = []
         ids: dict[str, set[int]] = {told.root: set() for told in self.crm.chains}
         for piece in self._waiting():
             if self._again(piece, ids):
@@ -81,6 +99,8 @@ class LeadFlow:
             self.cursor = piece.cursor
             fresh = self._fresh(piece.tables)
             if fresh:
+                if self.crm.leads.root in fresh:
+                    self.written += fresh[self.crm.leads.root].column("id").to_pylist()
                 self.rows_written += sum(
                     int(table.num_rows) for name, table in fresh.items() if name in self._row_tables
                 )
@@ -106,9 +126,11 @@ class LeadFlow:
         return False
 
     def _fresh(self, tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
-        fresh = tables
+        fresh = self.mask.read(tables, self.reading.dictionaries)
         for unchanged in self._unchanged.values():
             fresh = unchanged.filter(fresh, self.reading.upper)
+        if self._retired is not None:
+            fresh = self._retired.fill(fresh)
         if self._without_nul:
             fresh, replaced = without_nul(fresh)
             self.misfits += replaced
@@ -141,15 +163,25 @@ def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltR
             now, slot = flow()
             made = now.reading.dictionaries.get(name)
             if made is not None:
+                made = now.mask.table(name, made)
                 seen = slot.setdefault("dictionaries", {})
                 digest = _digest(made)
                 if seen.get(name) != digest:
                     seen[name] = digest
-                    yield made
+                    yield _remembering(contract[name], made, now)
 
         return rows
 
     return [leads, *(dictionary(name) for name in source.dictionaries)]
+
+
+def _remembering(table: Table, made: pa.Table, flow: LeadFlow) -> pa.Table:
+    """Return a dictionary that has changed as it is to be written."""
+    held = flow.held(table.name)
+    written = with_times(table, made, held, flow.reading.upper)
+    if table.name == flow.crm.fields:
+        tell_of_fields(held, written.to_pylist())
+    return written
 
 
 def _absent(source: Crm, reading: Reading) -> dict[str, pa.Table]:
@@ -184,8 +216,8 @@ def chain_hints(source: Crm) -> dict[str, Any]:
 
 
 def _digest(table: pa.Table) -> str:
-    """Return a hash of a dictionary's content; the time of reading is not content."""
-    content = table.drop_columns(["last_seen_at"]) if "last_seen_at" in table.column_names else table
+    """Return a hash of a dictionary's content; the times of reading are not content."""
+    content = table.drop_columns([name for name in TIMES if name in table.column_names])
     return blake2b(repr(content.to_pylist()).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -204,6 +236,17 @@ def flowing(source: Crm, flow: LeadFlow) -> ChainSource:
     made = _source(source.name)(resources(source, lambda _: flow))
     declare(made.schema, source, {told.root: flow.reading.extra_columns(told.root) for told in source.chains})
     return made
+
+
+def remembering(source: Crm, parts: Mapping[str, Any]) -> ChainSource:
+    """Return the dlt source of parts of what is remembered, and of no rows."""
+
+    @dlt.resource(**resource_hints(source.contract["sync_runs"], replace=False))
+    def rows() -> Iterator[pa.Table]:
+        dlt.current.source_state().setdefault(SLOT, {}).update(parts)
+        yield from ()
+
+    return _source(source.name)([rows])
 
 
 def recording(source: Crm, row: dict[str, Any], cursor: Cursor | None) -> ChainSource:

@@ -15,6 +15,8 @@ from leadhouse.warehouse import Warehouse
 if TYPE_CHECKING:
     from dlt import Pipeline
 
+    from leadhouse.versions import Versions
+
 _IDS_A_STATEMENT = 5_000
 # Marked leads that are looked for again by their ids, the latest marks first.
 _MARKED = 2_500
@@ -30,13 +32,22 @@ class Inventory:
         contract: the source's tables.
         warehouse: the destination.
         pipeline: dlt's pipeline to it.
+        versions: told which rows are marked; None where no history is kept.
     """
 
-    def __init__(self, chain: Chain, contract: Mapping[str, Table], warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        contract: Mapping[str, Table],
+        warehouse: Warehouse,
+        pipeline: "Pipeline",
+        versions: "Versions | None" = None,
+    ) -> None:
         self._chain = chain
         self._contract = contract
         self._warehouse = warehouse
         self._pipeline = pipeline
+        self._versions = versions
 
     @property
     def exists(self) -> bool:
@@ -53,6 +64,14 @@ class Inventory:
                 f"FROM {name} WHERE id IN ({_listed(ids)})"
             )
         return {row[0]: (row[1], row[2], bool(row[3])) for row in rows or ()}
+
+    def values(self, table: str, parent: str, ids: Sequence[int], columns: Sequence[str]) -> list[Sequence[Any]]:
+        """Return some columns of a table for these leads, their id (column `parent`) before them."""
+        names = ", ".join(f'"{name}"' for name in (parent, *columns))
+        with self._client() as (client, _):
+            name = client.make_qualified_table_name(table)
+            sql = f"SELECT {names} FROM {name} WHERE {parent} IN ({_listed(ids)})"  # noqa: S608 - integers
+            return list(client.execute_sql(sql) or ())
 
     def newest_id(self) -> int | None:
         """Return the greatest lead id, None while there is none.
@@ -129,6 +148,8 @@ class Inventory:
             self._mark_lake(deleted, out_of_sight)
             return
         with self._client() as (client, name), client.begin_transaction():
+            if self._versions is not None:
+                self._versions.note_with(client, [*deleted, *out_of_sight])
             for column, other, marks in (
                 ("deleted_at", "out_of_sight_at", deleted),
                 ("out_of_sight_at", "deleted_at", out_of_sight),

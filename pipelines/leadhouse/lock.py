@@ -1,9 +1,11 @@
-"""One run at a time per pipeline: a lock file that dies with its process."""
+"""One at a time: a lock file that dies with its process, a lock of a Postgres server that dies with its connection."""
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -11,6 +13,28 @@ from leadhouse.errors import ConfigurationError, RunLockedError
 
 # Where runs that were started together write one DuckDB file: they wait for each other, however long that is.
 TURN: ContextVar[AbstractContextManager[object]] = ContextVar("turn", default=nullcontext())  # noqa: B039 - holds nothing
+
+
+_POLL_S = 0.2
+
+
+def server_lock(cursor: Any, name: str, owner: str, timeout: float) -> bool:
+    """Take an advisory lock of a Postgres server for as long as the connection lives; return whether it was free.
+
+    Args:
+        cursor: of a connection that commits each statement.
+        name: of the kind of lock.
+        owner: what is locked.
+        timeout: seconds to wait for another who holds it.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), hashtext(%s))", (name, owner))
+        if cursor.fetchone()[0]:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
 
 
 @contextmanager

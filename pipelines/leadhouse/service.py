@@ -11,6 +11,7 @@ from leadhouse.publish import copy_path
 from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
+from leadhouse.settings import history_wanted
 from leadhouse.summary import SyncSummary
 from leadhouse.times import interval, parse_time
 
@@ -29,11 +30,13 @@ def sync(
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     full: bool = False,
+    pii: str | None = None,
     reconcile: bool = False,
     reconcile_every: str | timedelta | None = None,
     max_deletions: str | int | None = None,
     yes: bool = False,
     publish: str | None = None,
+    history: bool | None = None,
     lock_timeout: float = LOCK_TIMEOUT_S,
     progress: Progress | None = None,
     **settings: Any,
@@ -49,12 +52,17 @@ def sync(
         since: read again what was modified from this time on (UTC where no zone is given); the cursor stays.
         until: … and before this time.
         full: read everything again into place.
+        pii: what becomes of personal data: "keep", "hash" (pseudonyms under LEADHOUSE__PII_KEY) or "drop"; where not
+            given, LEADHOUSE__PII or `pii` under [leadhouse] in `.dlt/`, else what the dataset remembers. To change it
+            on a dataset that there is takes `full`.
         reconcile: then find leads that vanished, or that the cursor cannot see (see `leadhouse.reconcile`).
         reconcile_every: the same, if the last time is as long ago: "24h", "90m", "7d".
         max_deletions: leads that may have vanished before it refuses: a number, or a share like "5%".
         yes: do not refuse.
         publish: then make this DuckDB file a copy of the warehouse for readers, where it is not up to date; where not
             given, LEADHOUSE__PUBLISH or `publish` under [leadhouse] in `.dlt/`; "" for none.
+        history: keep every version of each lead in `lead_versions`, in this run and in all later ones; where not given,
+            LEADHOUSE__HISTORY or `history` under [leadhouse] in `.dlt/`.
         lock_timeout: seconds to wait for a reader of the DuckDB file or for another run.
         progress: told what happens; default a bar on a terminal, log lines otherwise.
         **settings: how to reach the portal and how to read it, for Bitrix24 webhook_url or client_id, client_secret,
@@ -71,15 +79,21 @@ def sync(
     every = interval(reconcile_every, "--reconcile-every") if isinstance(reconcile_every, str) else reconcile_every
     extent = Extent(max_deletions=max_deletions, yes=yes)
     extent.allowed(0)
+    wanted = history_wanted(history)
     copies: list[tuple[Target, Path]] = []
 
     def work(session: Session) -> None:
+        from leadhouse.pii import Memory, settled  # noqa: PLC0415 - arrow's weight is loaded late
+
         target = session.warehouse.target
         copy = copy_path(publish, target, [session.warehouse.dataset])
         if copy is not None:
             copies.append((target, copy))
         also = reconcile or (every is not None and is_due(session, every))
-        read_windows(session, backfill=backfill, full=full, last=not also)
+        changing = backfill is None and Memory.of(session.slot).changing
+        read_windows(session, backfill=backfill, full=full or changing, last=not also)
+        if changing:
+            settled(session)
         if also:
             compare(session, extent)
 
@@ -93,6 +107,9 @@ def sync(
         lock_timeout=lock_timeout,
         progress=progress,
         settings=settings,
+        history=wanted,
+        pii=pii,
+        full=full,
     )
     try:
         for target, copy in copies:
@@ -154,7 +171,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
         return inventories[root].newest_second()
 
     session.warehouse.let_go()
-    options = WindowOptions(full=full, backfill=backfill, stored=stored, held=held, newest=newest_second)
+    options = WindowOptions(full, backfill, stored, held, newest_second, session.dictionary)
     reader = portal.window(cursor, options)
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()

@@ -1,8 +1,8 @@
 """One run at work on one portal and one warehouse: opened, loaded from, accounted for, recorded."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,13 @@ if TYPE_CHECKING:
     from leadhouse.crm import Chain, Crm, Entities, Portal
     from leadhouse.flow import LeadFlow
     from leadhouse.inventory import Inventory
+    from leadhouse.masking import Mask
     from leadhouse.pieces import Piece, Reading
+    from leadhouse.pii import Memory
+    from leadhouse.retired import Retired
+    from leadhouse.seen_times import Row
     from leadhouse.unchanged import Unchanged
+    from leadhouse.versions import Versions
 
 log = logs.get_logger("leadhouse.sync")
 
@@ -64,6 +69,8 @@ class Session:
         portal: the portal.
         summary: what is accounted for.
         progress: told what happens.
+        versions: what leads looked like before; None where no history is kept.
+        mask: what becomes of personal data, once that is settled; None: it is kept.
     """
 
     crm: "Crm"
@@ -73,7 +80,11 @@ class Session:
     portal: "Portal"
     summary: SyncSummary
     progress: Progress
+    versions: "Versions | None" = None
+    mask: "Mask | None" = None
     _schema_hash: str | None = None
+    _upper: datetime | None = None
+    _dictionaries: "dict[str, Sequence[Row]]" = field(default_factory=dict)
 
     @property
     def slot(self) -> dict[str, Any]:
@@ -97,13 +108,22 @@ class Session:
 
     def entities(self, chain: "Chain") -> "Entities":
         """Return the portal's rows of a chain, to ask for; nothing is sent yet."""
-        return self.portal.entities(chain, self.stored_kinds(chain))
+        return self.portal.entities(chain, self.stored_kinds(chain), self.dictionary)
+
+    def dictionary(self, name: str) -> "Sequence[Row]":
+        """Return the rows that the warehouse had of a dictionary when this run first asked."""
+        from leadhouse.seen_times import held_rows  # noqa: PLC0415 - arrow's weight is loaded late
+
+        if name not in self._dictionaries:
+            self._dictionaries[name] = held_rows(self.warehouse, self.pipeline, self.crm.contract[name])
+        return self._dictionaries[name]
 
     def inventory(self, chain: "Chain") -> "Inventory":
         """Return what the warehouse has of a chain."""
         from leadhouse.inventory import Inventory  # noqa: PLC0415 - arrow's weight is loaded late
 
-        return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline)
+        versions = self.versions if chain is self.crm.leads else None
+        return Inventory(chain, self.crm.contract, self.warehouse, self.pipeline, versions)
 
     def load_all(
         self,
@@ -133,8 +153,12 @@ class Session:
             limit=PACKAGE_LEADS,
             seconds=CHECKPOINT_S,
             nul=self.warehouse.target.kind != "postgres",
+            held=self.dictionary,
+            retired=self._retired(reading),
+            mask=self.mask,
         )
         read_before = self.summary.leads_read
+        self._upper = reading.upper
         while not flow.finished:
             self._load(flow, last=last)
             self.summary.leads_read = read_before + flow.leads_read
@@ -145,9 +169,25 @@ class Session:
         self.summary.misfits += flow.misfits
         self.summary.unavailable = reading.unavailable
 
+    def _retired(self, reading: "Reading") -> "Retired | None":
+        """Return what keeps the values of user fields that the portal dropped; None where fields are not remembered."""
+        from leadhouse.retired import Retired  # noqa: PLC0415 - arrow's weight is loaded late
+
+        if self.crm.fields is None:
+            return None
+        chain, contract = self.crm.leads, self.crm.contract
+        held, told = self.dictionary(self.crm.fields), reading.dictionaries.get(self.crm.fields)
+        present = set() if told is None else set(told.column("column_name").to_pylist())
+        dropped = {row["column_name"] for row in held if row["is_multiple"]} - present
+        stored = self.stored_kinds(chain)
+        names = {name for row in held for name in (row["column_name"], f"{row['column_name']}_currency")}
+        columns = {name: stored[name] for name in sorted(names & stored.keys() - contract[chain.root].columns.keys())}
+        return Retired(chain.root, columns, contract["lead_custom_values"], dropped, self.inventory(chain).values)
+
     def _load(self, flow: "LeadFlow", *, last: bool) -> None:
         """Extract one package from `flow` and load it."""
         from leadhouse.flow import flowing  # noqa: PLC0415 - arrow's weight is loaded late
+        from leadhouse.keys import make_keys  # noqa: PLC0415
 
         self.pipeline.extract(flowing(self.crm, flow))
         if last and flow.finished:
@@ -157,10 +197,20 @@ class Session:
             schema = self.pipeline.default_schema.stored_version_hash
             if self._schema_hash != schema:
                 self.pipeline.sync_schema()
-                self.warehouse.index(self.crm, self.pipeline)
+                make_keys(self.warehouse, self.crm)
                 self._schema_hash = schema
+                if self.versions is not None:
+                    self.versions.make()
+                    self.keep_versions()  # of what a killed run wrote
+            if self.versions is not None and flow.written:
+                self.versions.note(flow.written)
             self.pipeline.load()
         self.summary.packages += 1
+
+    def keep_versions(self) -> None:
+        """Bring the history of leads up to date with their rows."""
+        if self.versions is not None and self.versions.there:
+            self.versions.keep(self._upper or datetime.now(UTC))
 
     def account(self) -> None:
         """Take over what was counted on the way to the portal."""
@@ -189,7 +239,17 @@ class Session:
                 from leadhouse.flow import recording  # noqa: PLC0415 - arrow's weight is loaded late
 
                 self.pipeline.run(recording(self.crm, self.summary.row(), cursor))
-            self._refresh_views()
+            self._present()
+
+    def remember(self, memory: "Memory", *, anew: bool = False) -> None:
+        """Write what is remembered of personal data; `anew` forgets how far a window was read, but not the cursor."""
+        from leadhouse.flow import remembering  # noqa: PLC0415 - arrow's weight is loaded late
+
+        parts = memory.to_slot()
+        if anew:
+            parts["cursor"] = replace(self.cursor, window=None).to_dict()
+        with self.warehouse.held():
+            self.pipeline.run(remembering(self.crm, parts))
 
     def _insert(self, row: dict[str, Any]) -> None:
         """Add a row to `sync_runs`, which this run's packages have made: a package for one row takes 0.3 s."""
@@ -198,11 +258,13 @@ class Session:
             table = client.make_qualified_table_name("sync_runs")
             client.execute_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", *row.values())  # noqa: S608 - columns of the contract
 
-    def _refresh_views(self) -> None:
-        """Bring the views up to date once the run is recorded as done."""
-        from leadhouse.views import refresh_views  # noqa: PLC0415 - arrow's weight is loaded late
+    def _present(self) -> None:
+        """Bring keys, comments and views up to date once the run is recorded as done."""
+        from leadhouse.presentation import present  # noqa: PLC0415 - arrow's weight is loaded late
+        from leadhouse.views import refresh_views  # noqa: PLC0415
 
         if self.summary.outcome == "done":
+            present(self.warehouse, self.crm, self.pipeline)
             refresh_views(self.warehouse)
 
 
@@ -219,6 +281,9 @@ def run(
     progress: Progress | None,
     settings: dict[str, Any],
     read_only: bool = False,
+    history: bool = False,
+    pii: str | None = None,
+    full: bool = False,
 ) -> SyncSummary:
     """Let `work` read a portal into a warehouse, as the only run there, and return what was done.
 
@@ -233,6 +298,9 @@ def run(
         progress: told what happens; None: a bar on a terminal, log lines otherwise.
         settings: of the portal, by name.
         read_only: `work` only looks, beside whatever run is at work; nothing is written, no row of `sync_runs` either.
+        history: keep the versions of leads from now on.
+        pii: what is to become of personal data; None: as configured, else as the dataset remembers.
+        full: `work` reads everything again.
 
     Raises:
         TransientError: the next run may heal it.
@@ -270,7 +338,7 @@ def run(
                 _check_dataset(warehouse, pipeline, source)
                 known = crm(source)
                 session = Session(known, chosen, warehouse, pipeline, known.connect(chosen), summary, shown)
-                _work(work, session)
+                _work(work, session, history=history, pii=pii, full=full)
         except LeadhouseError as error:
             problem = error
             summary.outcome = "failed"
@@ -301,13 +369,20 @@ def _check_dataset(warehouse: Warehouse, pipeline: "Pipeline", source: str) -> N
         )
 
 
-def _work(work: Callable[[Session], None], session: Session) -> None:
+def _work(work: Callable[[Session], None], session: Session, *, history: bool, pii: str | None, full: bool) -> None:
+    from leadhouse.pii import settle  # noqa: PLC0415 - arrow's weight is loaded late
+    from leadhouse.versions import versions  # noqa: PLC0415
+
     session.account()
     problem: LeadhouseError | None = None
     try:
         check_shape(session.crm, session.warehouse, session.pipeline)
+        if not session.warehouse.read_only:
+            session.versions = versions(session.crm, session.warehouse, session.pipeline, wanted=history)
+        settle(session, pii, full=full)
         session.warehouse.let_go()
         work(session)
+        session.keep_versions()
         session.account()
         session.record("done")
         session.summary.outcome = "done"

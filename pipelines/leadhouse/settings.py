@@ -174,6 +174,19 @@ def destination_url(given: str | None) -> str:
     return str(given or configured_value("leadhouse.to", secret=True) or DEFAULT_TO)
 
 
+def history_wanted(given: bool | None) -> bool:
+    """Return whether the versions of leads are to be kept: as given, else LEADHOUSE__HISTORY or `history` in `.dlt/`.
+
+    Raises:
+        ConfigurationError: what is configured is neither true nor false.
+    """
+    told = given if given is not None else configured_value("leadhouse.history", secret=False)
+    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "none": False}
+    if str(told).lower() not in flags:
+        raise ConfigurationError(f"LEADHOUSE__HISTORY is {told!r}; it is true or false")
+    return flags[str(told).lower()]
+
+
 def configure_dlt() -> None:
     """Set dlt's settings in the environment, where a person has not."""
     for key, value in _ENVIRONMENT.items():

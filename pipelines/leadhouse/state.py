@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from leadhouse import logs
 from leadhouse.cursor import Cursor, rewind
 from leadhouse.errors import StateError, UnreadableStateError
 from leadhouse.pipeline import discard_state, existing
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
     from leadhouse.errors import LeadhouseError
 
+log = logs.get_logger("leadhouse.state")
+
 SLOT = "leadhouse"
+# Parts of the slot that a reset of the cursor leaves alone.
+PERSONAL = ("pii", "forgotten")
 
 
 def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
@@ -29,7 +34,8 @@ def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
         told = told.get(name) if isinstance(told, dict) else "damaged"
         if told is None:
             return None
-    parts = [told, told.get("cursor", {}), told.get("dictionaries", {})] if isinstance(told, dict) else [told]
+    names = ("cursor", "dictionaries", *PERSONAL)
+    parts = [told, *(told.get(name, {}) for name in names)] if isinstance(told, dict) else [told]
     if not all(isinstance(part, dict) for part in parts):
         raise StateError("the stored state is damaged; run `leadhouse state reset`")
     slot: dict[str, Any] = told
@@ -39,8 +45,10 @@ def stored(pipeline: "Pipeline", source: str) -> dict[str, Any] | None:
 def show(warehouse: Warehouse, source: str, *, lock_timeout: float) -> dict[str, Any]:
     """Return the stored cursor as JSON, with the pipeline's name; `cursor` is None before the first run."""
     with existing(warehouse, lock_timeout=lock_timeout) as pipeline:
-        cursor = (stored(pipeline, source) or {}).get("cursor")
-        return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **(cursor or {"cursor": None})}
+        slot = stored(pipeline, source) or {}
+        personal = {name: slot[name] for name in PERSONAL if slot.get(name)}
+        told = (slot.get("cursor") or {"cursor": None}) | personal
+        return {"pipeline": pipeline.pipeline_name, "dataset": warehouse.dataset, **told}
 
 
 def rewind_to(warehouse: Warehouse, source: str, to: datetime, *, lock_timeout: float) -> Cursor:
@@ -58,6 +66,23 @@ def reset(warehouse: Warehouse, source: str, *, lock_timeout: float) -> None:
         _change(warehouse, source, None, lock_timeout)
         return
     discard_state(warehouse, lock_timeout=lock_timeout)
+    _tell_loss()
+
+
+def _personal(slot: Any) -> dict[str, Any]:
+    """Return what a slot remembers of personal data: another cursor changes nothing about that."""
+    from leadhouse.pii import Memory  # noqa: PLC0415 - arrow's weight is loaded late
+
+    told = {name: slot[name] for name in PERSONAL if name in slot} if isinstance(slot, dict) else {}
+    with suppress(StateError):
+        Memory.of(told)
+        return told
+    _tell_loss()
+    return {}
+
+
+def _tell_loss() -> None:
+    log.warning("what was remembered of personal data is lost: give --pii again, and forget again who was forgotten")
 
 
 def _change(
@@ -72,7 +97,7 @@ def _change(
                     if not change and not isinstance(state.get("sources"), dict):
                         state["sources"] = {}
                     told = state.setdefault("sources", {}).setdefault(source, {})
-                    told[SLOT] = {"cursor": cursor.to_dict()} if change else {}
+                    told[SLOT] = _personal(told.get(SLOT)) | ({"cursor": cursor.to_dict()} if change else {})
                 pipeline.normalize()
                 pipeline.load()
         except Exception as error:  # noqa: BLE001 - dlt and the databases raise many classes

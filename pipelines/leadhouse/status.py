@@ -8,7 +8,7 @@ from leadhouse.errors import LeadhouseError
 from leadhouse.pipeline import existing
 from leadhouse.state import stored
 from leadhouse.tables import tables
-from leadhouse.times import in_words
+from leadhouse.times import in_words, utc_text
 from leadhouse.warehouse import Target, Warehouse, explain
 
 if TYPE_CHECKING:
@@ -159,4 +159,4 @@ def _seconds_since(at: str | None) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+    return utc_text(value) if isinstance(value, datetime) else value

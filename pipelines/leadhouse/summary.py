@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from leadhouse.times import utc_text
+
 
 @dataclass(slots=True)
 class SyncSummary:
@@ -68,8 +70,7 @@ class SyncSummary:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: times as ISO-8601 in UTC."""
         plain = {
-            name: value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
+            name: utc_text(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()
         }
         return {**plain, "throttled_s": round(self.throttled_s, 3), "seconds": round(self.seconds, 3)}
 

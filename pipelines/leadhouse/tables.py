@@ -25,6 +25,7 @@ class Column:
         personal: it holds personal data.
         references: "table.column" where every value of it is found.
         joins: "table.column" where a value of it is found as far as the portal tells of it.
+        many: it holds a list of such values; views only.
     """
 
     name: str
@@ -35,17 +36,30 @@ class Column:
     personal: bool = False
     references: str | None = None
     joins: str | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the contract."""
+    """A table of the contract.
+
+    Attributes:
+        name: in the database.
+        grain: what a row is.
+        key: columns that tell rows apart.
+        question: an example of what it answers.
+        columns: by name.
+        versions_of: the table whose rows' versions it holds; such a table is there only where somebody asked for it.
+        stamps: columns that move with every edit: they alone make no version.
+    """
 
     name: str
     grain: str
     key: tuple[str, ...]
     question: str
     columns: Mapping[str, Column]
+    versions_of: str | None = None
+    stamps: frozenset[str] = frozenset()
 
     def schema(self, extra: Sequence[tuple[str, Kind]] = ()) -> pa.Schema:
         """Return the Arrow schema: the contract's columns, then `extra`; keys cannot be NULL."""
@@ -59,11 +73,18 @@ class Table:
 def tables(source: str) -> Mapping[str, Table]:
     """Return the tables of `source` by name."""
     text = reviewed(f"schemas/{source}/tables.toml").read_text(encoding="utf-8")
-    return {name: _table(name, told) for name, told in tomllib.loads(text).items()}
+    found: dict[str, Table] = {}
+    for name, told in tomllib.loads(text).items():
+        found[name] = _table(name, told, found)
+    return found
 
 
-def _table(name: str, told: Mapping[str, Any]) -> Table:
-    columns = {
+def _table(name: str, told: Mapping[str, Any], before: Mapping[str, Table]) -> Table:
+    """Return a table; one of versions has the columns of its original that the portal fills, and its own."""
+    original = told.get("versions_of")
+    inherited = before[original].columns.values() if original else ()
+    columns = {column.name: column for column in inherited if column.field}
+    columns |= {
         column: Column(
             name=column,
             kind=Kind(about["type"]),
@@ -73,7 +94,9 @@ def _table(name: str, told: Mapping[str, Any]) -> Table:
             personal=about.get("personal", False),
             references=about.get("references"),
             joins=about.get("joins"),
+            many=about.get("many", False),
         )
         for column, about in told["columns"].items()
     }
-    return Table(name, told["grain"], tuple(told["key"]), told["question"], columns)
+    stamps = frozenset(told.get("stamps", ()))
+    return Table(name, told["grain"], tuple(told["key"]), told["question"], columns, original, stamps)

@@ -32,6 +32,11 @@ def parse_time(text: str | datetime | None) -> datetime | None:
     raise ConfigurationError(f"{text!r} is not a time; write it like 2026-11-21T09:00:00+03:00 or 2026-11-21")
 
 
+def utc_text(at: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC, like 2026-11-21T09:00:00Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def interval(told: str, name: str) -> timedelta:
     """Return an interval like 24h, 90m or 7d; `name` is the option's, for the message.
 

@@ -4,7 +4,6 @@ They are sealed with the application's secret, which stands in the configuration
 cannot use them.
 """
 
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,10 +13,10 @@ from typing import Any
 import msgspec
 
 from leadhouse.errors import ConfigurationError, LeadhouseError, RunLockedError, StateError
+from leadhouse.lock import server_lock
 from leadhouse.token_file import LOCK_S, TokenFile, Tokens
 
 TABLE = "_leadhouse_tokens"
-_POLL_S = 0.2
 
 
 class TokenTable:
@@ -54,18 +53,10 @@ class TokenTable:
         with closing(self._connect()) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                deadline = time.monotonic() + LOCK_S
-                while True:
-                    cursor.execute(
-                        "SELECT pg_try_advisory_lock(hashtext('leadhouse tokens'), hashtext(%s))", (self._seed,)
+                if not server_lock(cursor, "leadhouse tokens", self._seed, LOCK_S):
+                    raise RunLockedError(
+                        "another worker has been renewing the application's tokens all the time; run again"
                     )
-                    if cursor.fetchone()[0]:
-                        break
-                    if time.monotonic() >= deadline:
-                        raise RunLockedError(
-                            "another worker has been renewing the application's tokens all the time; run again"
-                        )
-                    time.sleep(_POLL_S)
             self._connection = connection
             try:
                 yield

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
 from leadhouse.summary import SyncSummary
 from leadhouse.tables import Table
+from leadhouse.times import utc_text
 
 # Stands for a column where a row as a whole is concerned.
 ROW = "-"
@@ -168,7 +169,7 @@ def _as_dict(difference: Difference, *, show: bool) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return utc_text(value)
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leadhouse.crm import Chain, Entities
     from leadhouse.crm import Difference as Ids
     from leadhouse.inventory import Inventory
+    from leadhouse.personal import Reviewed
 
 log = logs.get_logger("leadhouse.verify")
 
@@ -132,6 +133,7 @@ class _Verification:
         self._apart: set[int] = set()
         self._differences: list[Difference] = []
         self._compared = 0
+        self._reviewed: Reviewed | None = None
 
     def verdict(self) -> Verdict:
         """Compare.
@@ -220,19 +222,31 @@ class _Verification:
         from leadhouse.comparison import compare, service_columns  # noqa: PLC0415
 
         chain, contract = self._chain, self._session.crm.contract
-        told = entities.decode(rows)
+        told = self._masked(entities.decode(rows))
         if self._session.warehouse.target.kind == "postgres":
             told, _ = without_nul(told)
         # What only the answer for a single row has, no sync brings.
         alone = self._columns(entities) - promised - {name for row in held[chain.root][:1] for name in row}
-        left_out = {*service_columns(contract[chain.root]), *entities.absent_columns(), *alone}
+        absent = {*entities.absent_columns(), *alone}
+        left_out = {*service_columns(contract[chain.root]), *absent}
         root = told[chain.root]
         columns = [name for name in root.schema.names if name not in left_out]
         versions = {row["id"]: row[chain.modified] for row in held[chain.root]}
         modified = dict(zip(*(root.column(name).to_pylist() for name in ("id", chain.modified)), strict=True))
-        for number, differences in compare(contract, chain, told, held, columns=columns, left_out=alone).items():
+        for number, differences in compare(contract, chain, told, held, columns=columns, left_out=absent).items():
             if not self._set_apart(number, _seconds(modified[number]), _seconds(versions.get(number))):
                 self._differences += differences
+
+    def _masked(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return the portal's rows as the warehouse is to have them."""
+        session = self._session
+        if session.mask is None or session.mask.idle:
+            return told
+        if self._reviewed is None:
+            from leadhouse.rewriting import stored_review  # noqa: PLC0415 - rarely needed
+
+            self._reviewed = stored_review(session.crm, session.warehouse, session.pipeline)
+        return session.mask.decoded(told, self._reviewed)
 
     def _columns(self, entities: "Entities") -> frozenset[str]:
         """Return the columns of the root as far as the portal's fields are known."""

@@ -4,21 +4,21 @@
 that over every dataset that leadhouse fills. Views are made where they lack, and replaced when datasets or SQL changed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
 from typing import Any
 
 from leadhouse import logs
-from leadhouse.columns import Kind
+from leadhouse.columns import SQL_TYPES
 from leadhouse.errors import ConfigurationError, WarehouseUnavailableError
 from leadhouse.files import reviewed_files
 from leadhouse.pipeline import pipeline_name
 from leadhouse.redact import redact
 from leadhouse.settings import VIEWS, is_dataset_name
 from leadhouse.tables import tables
+from leadhouse.view_making import MADE, View, about, alone, replace, transaction
 from leadhouse.warehouse import Warehouse
 
 log = logs.get_logger("leadhouse.views")
@@ -26,15 +26,6 @@ log = logs.get_logger("leadhouse.views")
 _FOLDER = f"schemas/views/{VIEWS}"
 # What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.
 _MARKS = ("leads", "sync_runs", "_dlt_pipeline_state")
-_SQL: dict[Kind, str] = {
-    Kind.BIGINT: "BIGINT",
-    Kind.TEXT: "TEXT",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.DECIMAL: "DECIMAL(18, 2)",
-    Kind.DOUBLE: "DOUBLE PRECISION",
-    Kind.DATE: "DATE",
-    Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
-}
 # Schema, name, whether it is a view, comment: of what may mark a dataset, and of all in the views' own.
 _CATALOG = {
     "duckdb": f"""
@@ -49,9 +40,6 @@ _CATALOG = {
         WHERE space.nspname = '{VIEWS}' OR (told.relname IN {_MARKS} AND told.relkind = 'r'
             AND has_schema_privilege(space.oid, 'USAGE') AND has_table_privilege(told.oid, 'SELECT'))""",  # noqa: S608
 }
-_MADE = "made by leadhouse"
-_LOCK = f"hashtext('leadhouse views'), hashtext('{VIEWS}')"
-_PATIENCE = "2s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +129,17 @@ def check_views(warehouse: Warehouse) -> dict[str, int]:
 
 def _refresh(cursor: Any, kind: str) -> None:
     held = _catalog(cursor, kind)
-    if _comments(_pieces(cursor, held)) == held.views:
+    if _comments(_views(_pieces(cursor, held))) == held.views:
         return
-    with _alone(cursor, kind):
+    with alone(cursor, kind, VIEWS):
         held = _catalog(cursor, kind)
         if held.foreign:
             log.warning("no views over all CRMs: the schema crm has others of the name", names=held.foreign)
             return
         usable = [piece for piece in _pieces(cursor, held) if _usable(cursor, piece)]
-        comments = _comments(usable)
-        if comments and comments != held.views:
-            _replace(cursor, kind, usable, comments)
+        views = _views(usable)
+        if views and _comments(views) != held.views:
+            _replace(cursor, kind, views)
 
 
 def _catalog(cursor: Any, kind: str) -> _Held:
@@ -164,7 +152,7 @@ def _catalog(cursor: Any, kind: str) -> _Held:
         if schema != VIEWS:
             marks.setdefault(schema, set()).add(name)
         elif name in _reviewed():
-            if is_view and _MADE in (comment or ""):
+            if is_view and MADE in (comment or ""):
                 views[name] = comment
             else:
                 foreign.append(name)
@@ -203,43 +191,31 @@ def _reviewed() -> dict[str, dict[str, str]]:
         view, _, source = file.name.removesuffix(".sql").partition(".")
         if file.name.endswith(".sql"):
             columns = tables(f"views/{VIEWS}")[view].columns.values()
-            cast = ", ".join(f"CAST({column.name} AS {_SQL[column.kind]}) AS {column.name}" for column in columns)
+            cast = ", ".join(f"CAST({column.name} AS {SQL_TYPES[column.kind]}) AS {column.name}" for column in columns)
             text = file.read_text(encoding="utf-8").strip()
             found[view][source] = f"SELECT {cast} FROM (\n{text}\n) AS piece"  # noqa: S608 - reviewed
     return found
 
 
-def _comments(pieces: Sequence[_Piece]) -> dict[str, str]:
-    """Return the comment of each view that some piece goes into; it changes when the view's SQL does."""
-    told = {}
-    for name, sqls in _by_view(pieces).items():
-        digest = blake2b("\n".join(sqls).encode(), digest_size=8).hexdigest()
-        told[name] = f"{tables(f'views/{VIEWS}')[name].grain}; {_MADE} ({digest})"
-    return told
-
-
-def _by_view(pieces: Sequence[_Piece]) -> dict[str, list[str]]:
+def _views(pieces: Sequence[_Piece]) -> list[View]:
+    """Return each view that some piece goes into."""
     found: dict[str, list[str]] = {}
     for piece in pieces:
         found.setdefault(piece.view, []).append(piece.sql)
-    return found
+    contract = tables(f"views/{VIEWS}")
+    return [
+        View(
+            name,
+            "\nUNION ALL\n".join(sqls),
+            contract[name].grain,
+            {column.name: about(column) for column in contract[name].columns.values()},
+        )
+        for name, sqls in found.items()
+    ]
 
 
-@contextmanager
-def _alone(cursor: Any, kind: str) -> Iterator[None]:
-    """Keep runs of other datasets from doing the same; wait neither for them nor for readers for long."""
-    if kind != "postgres":
-        yield
-        return
-    cursor.execute(f"SET lock_timeout = '{_PATIENCE}'")
-    try:
-        cursor.execute(f"SELECT pg_advisory_lock({_LOCK})")
-        try:
-            yield
-        finally:
-            cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})")
-    finally:
-        cursor.execute("SET lock_timeout = DEFAULT")
+def _comments(views: Sequence[View]) -> dict[str, str]:
+    return {view.name: view.comment for view in views}
 
 
 def _usable(cursor: Any, piece: _Piece) -> bool:
@@ -253,23 +229,15 @@ def _usable(cursor: Any, piece: _Piece) -> bool:
     return True
 
 
-def _replace(cursor: Any, kind: str, pieces: Sequence[_Piece], comments: Mapping[str, str]) -> None:
+def _replace(cursor: Any, kind: str, views: Sequence[View]) -> None:
     """Make or replace the views, all or none of them."""
     place = _place(cursor, kind)
     cursor.execute(f"SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = '{VIEWS}'")  # noqa: S608
     there = cursor.fetchone()[0]
-    cursor.execute("BEGIN")
-    try:
+    with transaction(cursor):
         if not there:  # Postgres asks for the right to make it also where it is there
             cursor.execute(f"CREATE SCHEMA {place}")
-        for name, sqls in _by_view(pieces).items():
-            cursor.execute(f"CREATE OR REPLACE VIEW {place}.{name} AS\n" + "\nUNION ALL\n".join(sqls))
-            cursor.execute(f"COMMENT ON VIEW {place}.{name} IS '{comments[name].replace(chr(39), chr(39) * 2)}'")
-        cursor.execute("COMMIT")
-    except BaseException:
-        with suppress(Exception):  # where the disk is full there is no transaction left; why it failed is told
-            cursor.execute("ROLLBACK")
-        raise
+        replace(cursor, kind, place, views)
 
 
 def _place(cursor: Any, kind: str) -> str:

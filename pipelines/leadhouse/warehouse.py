@@ -15,15 +15,12 @@ from leadhouse.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
-from leadhouse.lock import TURN, run_lock
+from leadhouse.lock import TURN, run_lock, server_lock
 from leadhouse.meanings import CHANGED_BY_HAND, CROWDED, HOLDER, REFUSED, explain, locked
 from leadhouse.redact import redact
 from leadhouse.target import Target
 
 if TYPE_CHECKING:
-    from dlt import Pipeline
-
-    from leadhouse.crm import Crm
     from leadhouse.lakes.destination import LakeClient
     from leadhouse.lakes.one_run import RunLock
     from leadhouse.token_chain import TokenStore
@@ -142,17 +139,11 @@ class Warehouse:
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                deadline = time.monotonic() + self._lock_timeout
-                while True:
-                    cursor.execute("SELECT pg_try_advisory_lock(hashtext('leadhouse'), hashtext(%s))", (self.dataset,))
-                    if cursor.fetchone()[0]:
-                        break
-                    if time.monotonic() >= deadline:
-                        raise RunLockedError(
-                            f"another run is writing dataset {self.dataset} of {self.target.label}; "
-                            "wait for it to end, or raise --lock-timeout"
-                        )
-                    time.sleep(_POLL_S)
+                if not server_lock(cursor, "leadhouse", self.dataset, self._lock_timeout):
+                    raise RunLockedError(
+                        f"another run is writing dataset {self.dataset} of {self.target.label}; "
+                        "wait for it to end, or raise --lock-timeout"
+                    )
             self._lock = connection
             yield
         finally:
@@ -214,22 +205,6 @@ class Warehouse:
             f"{self.target.label}: the server ended the connection that keeps other runs out; "
             "the next run continues from the last checkpoint"
         )
-
-    def index(self, crm: "Crm", pipeline: "Pipeline") -> None:
-        """Give Postgres the indexes that dlt does not: keys and modification times of roots, keys of child tables."""
-        if self.target.kind != "postgres":
-            return
-        with pipeline.sql_client() as client:
-            for chain in crm.chains:
-                name = client.make_qualified_table_name(chain.root)
-                client.execute_sql(f'CREATE UNIQUE INDEX IF NOT EXISTS "{chain.root}_id" ON {name} (id)')
-                index = f"{chain.root}_{chain.modified}"
-                client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({chain.modified})')
-                for table in chain.children:
-                    name = client.make_qualified_table_name(table)
-                    for column in (chain.parent, *({"id"} & set(crm.contract[table].key))):
-                        index = f"{table}_{column}"
-                        client.execute_sql(f'CREATE INDEX IF NOT EXISTS "{index}" ON {name} ({column})')
 
 
 def open_duckdb(path: str, timeout: float, *, read_only: bool) -> Any:

@@ -15,6 +15,7 @@ from crash.crasher import LEADS, Crasher, die_and_heal, spread
 from kommo_scene import KommoScene, small_account
 from leadhouse.sandbox import bitrix24, kommo
 from scene import Scene, small_portal
+from versions import check_intervals, kept
 
 
 class Copies(Protocol):
@@ -105,3 +106,23 @@ def test_an_update_that_dies_at_any_step_is_completed_by_the_next_run(
     assert status == 0, crasher.log.read_text()[-4000:]
     for number, die_at in enumerate(spread(steps)):
         die_and_heal(crasher, scene, new_warehouse(before), die_at, lost=number % 3 == 2)
+
+
+@pytest.mark.parametrize("way", ["bitrix24-duckdb", "bitrix24-postgres", "kommo-postgres"], indirect=True)
+def test_history_is_the_same_after_death_at_any_step_of_an_update(
+    crasher: Crasher, scene: AnyScene, new_warehouse: Copies
+) -> None:
+    before = new_warehouse()
+    scene.to = before
+    scene.sync(history=True)
+    scene.later().life(create=10, edit=30, phone_add=10, stage=10, seed=8)
+    undisturbed = new_warehouse(before)
+    status, steps = crasher.sync(scene, undisturbed)
+    assert status == 0, crasher.log.read_text()[-4000:]
+    scene.to = undisturbed
+    wanted = kept(scene)
+    assert len(wanted) > LEADS + 20
+    for number, die_at in enumerate(spread(steps)):
+        die_and_heal(crasher, scene, new_warehouse(before), die_at, lost=number % 3 == 2)
+        assert kept(scene) == wanted, f"after death at step {die_at}"
+        check_intervals(scene)

@@ -75,6 +75,14 @@ def test_blocks_of_the_page_on_destinations_run(run: Runner) -> None:
         run(block)
 
 
+def test_blocks_of_the_page_on_history_run(run: Runner) -> None:
+    first, *questions = documents.runnable(documents.read("docs/history.md"))
+    run(first)
+    run(documents.Block("sql", "SELECT count(*) FROM bitrix24.lead_versions HAVING count(*) = 150", 0))
+    for block in questions:
+        run(block)
+
+
 def test_blocks_of_the_page_on_operating_run(run: Runner, tmp_path: Path) -> None:
     run(documents.Block("sh", "leadhouse sync bitrix24; leadhouse sync kommo", 0))
 
@@ -82,6 +90,14 @@ def test_blocks_of_the_page_on_operating_run(run: Runner, tmp_path: Path) -> Non
         run(block)
 
     assert {"status.html", "leadhouse.prom", "doctor.json"} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_blocks_of_the_page_on_personal_data_run(run: Runner) -> None:
+    run(documents.Block("sh", "leadhouse sync bitrix24", 0))
+    blocks = documents.runnable(documents.read("docs/personal-data.md"))
+    assert len(blocks) == 3
+    for block in blocks:
+        run(block)
 
 
 def test_blocks_of_the_page_on_reading_run(run: Runner, tmp_path: Path) -> None:

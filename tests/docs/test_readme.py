@@ -68,7 +68,14 @@ def _names(command: click.Command) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("header", "contract"), [("table", "bitrix24"), ("Kommo table", "kommo"), ("view", f"views/{VIEWS}")]
+    ("header", "contract"),
+    [
+        ("table", "bitrix24"),
+        ("Bitrix24 view", "views/bitrix24"),
+        ("Kommo table", "kommo"),
+        ("Kommo view", "views/kommo"),
+        ("view", f"views/{VIEWS}"),
+    ],
 )
 def test_the_table_list_is_that_of_the_schema(header: str, contract: str) -> None:
     told = [(name.strip("`"), grain, question) for name, grain, question in documents.rows(README, header)]

@@ -10,6 +10,7 @@ import pytest
 
 import documents
 from leadhouse import cursor
+from leadhouse.forgetting import forget
 from leadhouse.pipeline import opened
 from leadhouse.sandbox import kommo
 from leadhouse.sandbox.bitrix24 import serve
@@ -45,11 +46,12 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the slots of a state; places of lists and names of dictionaries are written as the contract does."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            named = path.endswith(("dictionaries", "streams"))
+            named = path.endswith(("dictionaries", "streams", "forgotten"))
             yield from _leaves(inner, f"{path}.*" if named else f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
         for place, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}.*" if path.endswith("ranges") else f"{path}.{place}")
+            anywhere = path.endswith("ranges") or path.startswith("forgotten")
+            yield from _leaves(inner, f"{path}.*" if anywhere else f"{path}.{place}")
     elif value != {}:
         yield path, value
 
@@ -87,10 +89,13 @@ def _seen(monkeypatch: pytest.MonkeyPatch, source: str, **given: Any) -> set[str
                 sync(source, to=to, requests_per_second=1000, **given, **options)
         seen |= _assert_fits(_stored(to, source))
         sync(source, to=to, requests_per_second=1000, **given)
+        forget(source, [1, 2], to=to)
     return seen | _assert_fits(_stored(to, source))
 
 
 def test_states_of_a_cut_run_a_cut_backfill_and_a_whole_run_fit_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADHOUSE__PII", "hash")
+    monkeypatch.setenv("LEADHOUSE__PII_KEY", "a key of this test's own")
     with serve(small_portal(leads=250)) as portal:
         seen = _seen(monkeypatch, "bitrix24", webhook_url=portal.url, burst=10_000)
     account = kommo.Account(leads=250)

@@ -22,6 +22,7 @@ from kommo_scene import KommoScene, small_account
 from leadhouse.errors import ConfigurationError
 from leadhouse.sandbox import bitrix24, kommo
 from scene import Scene, small_portal
+from versions import check_intervals, kept
 
 Offices = Mapping[str, AnyScene]
 
@@ -257,6 +258,19 @@ def test_no_more_run_at_a_time_than_jobs_says(in_file: dict[str, AnyScene], tmp_
         scene.life(seed=1)
         scene.before_page(0, lambda: together.wait(60))
     assert command.summary("--jobs", "3")["done"] == 3, "three were asked for their first page before any had it"
+
+
+def test_history_is_kept_of_every_portal_from_the_run_that_asks_for_it(
+    in_file: dict[str, AnyScene], tmp_path: Path
+) -> None:
+    command = Command(in_file, tmp_path)
+    command.summary("--history")
+    for scene in in_file.values():
+        scene.later().edit(scene.ids()[0], "edited")
+    command.summary()
+    for scene in in_file.values():
+        check_intervals(scene)
+        assert len(kept(scene)) == len(scene.ids()) + 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from contents import Row, columns, contract, execute, query
-from leadhouse import views
+from leadhouse import view_making, views
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Lines
 from leadhouse.sandbox import bitrix24, kommo
@@ -305,7 +305,7 @@ def test_somebody_elses_table_is_not_replaced_and_the_run_is_done(company: Compa
 def test_a_reader_of_a_view_keeps_it_as_it_is_and_the_next_run_replaces_it(
     in_postgres: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "_PATIENCE", "100ms")
+    monkeypatch.setattr(view_making, "PATIENCE", "100ms")
     in_postgres.sync("bitrix24")
     reader = psycopg2.connect(in_postgres.to)
     try:

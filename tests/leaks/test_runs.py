@@ -174,7 +174,7 @@ def test_a_database_that_refuses_a_row_is_not_quoted(
     scene: Scene, heard: Heard, capfd: pytest.CaptureFixture[str], tmp_path: Path, *, refusal: str, table: str
 ) -> None:
     scene.synced()
-    scene.change("DROP SCHEMA crm CASCADE")  # Postgres lets nobody change columns that views read
+    scene.drop_views()
     in_duckdb = scene.to.startswith("duckdb:")
     change = _REFUSALS[refusal].format(table)
     if in_duckdb and refusal == "a check":

@@ -4,7 +4,8 @@ After every run, also a crashed one, each lead (and whatever else a source tells
 be in the warehouse, with all its child rows, as the portal once showed it, and never older than the warehouse had it
 before. After every good run all is there that was dated when it changed. Deletions, leads with old dates, leads that
 go out of sight and edits that leave no date are part of that life, too; a reconcile puts them right. In the end all
-tables equal the portal, and what left it is marked.
+tables equal the portal, and what left it is marked. History is kept from the first run on: after every good run the
+versions of each lead follow one another, and the last is the lead.
 """
 
 import shutil
@@ -28,7 +29,9 @@ from contents import Key, Row, Tables
 from difference import Family
 from leadhouse.errors import StateError
 from leadhouse.inventory import Inventory
+from leadhouse.versions import Versions
 from leadhouse.warehouse import Warehouse
+from versions import check_intervals
 
 Step = tuple[type, str, bool]
 Whole = dict[str, dict[Key, Row]]
@@ -41,6 +44,10 @@ STEPS: dict[str, Step] = {
     "after normalize": (dlt.Pipeline, "normalize", True),
     "after the schema": (dlt.Pipeline, "sync_schema", True),
     "after the indexes": (Warehouse, "index", True),
+    "before the note": (Versions, "note", False),
+    "after the note": (Versions, "note", True),
+    "before the versions": (Versions, "keep", False),
+    "after the versions": (Versions, "keep", True),
     "before load": (dlt.Pipeline, "load", False),
     "rows in, state not yet": (SqlJobClientBase, "complete_load", False),
     "state in": (SqlJobClientBase, "complete_load", True),
@@ -77,6 +84,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.folder = Path(tempfile.mkdtemp())
         self.patch.setenv("DLT_DATA_DIR", str(self.folder / "dlt"))
+        self.patch.setenv("LEADHOUSE__HISTORY", "true")
         self.edits = 0
         # What the portal showed, oldest first, and which of it the warehouse held last.
         self.shown: dict[Key, list[Whole]] = {}
@@ -230,6 +238,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
         finally:
             self.scene.quiet()
         self.look()
+        check_intervals(self.scene)
         if not during:
             self.expect_all_dated()
 
@@ -320,6 +329,7 @@ class LifeAndSyncs(RuleBasedStateMachine):
                 self.scene.reconcile(every_lead=True)
                 self.look()
                 self.scene.check(ignoring_deleted=False)
+                check_intervals(self.scene)
         finally:
             if hasattr(self, "scene"):
                 self.close_server()

@@ -195,9 +195,11 @@ def test_money_that_is_none_is_kept_whole_as_drift(desk: LeadDesk, told: Any) ->
     assert row["value"] == (told if isinstance(told, str) else row["value"])
 
 
-def test_a_field_that_became_money_is_kept_in_the_text_column_that_is_there() -> None:
+def test_a_field_that_became_money_leaves_the_text_column_alone_that_is_there() -> None:
     desk = LeadDesk(stored={"uf_crm_money": Kind.TEXT})
-    assert desk.one({"UF_CRM_MONEY": "300|RUB"})["uf_crm_money"] == "300|RUB"
+    row = desk.one({"UF_CRM_MONEY": "300|RUB"})
+    assert (row["uf_crm_money_2"], row["uf_crm_money_2_currency"]) == (Decimal(300), "RUB")
+    assert "uf_crm_money" not in row
 
 
 def test_misfits_are_null_in_their_column_and_kept_with_their_lead(desk: LeadDesk) -> None:

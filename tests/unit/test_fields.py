@@ -9,6 +9,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadhouse.bitrix24.dictionaries import field_tables
 from leadhouse.bitrix24.families import ITEM, LEAD, Family
 from leadhouse.bitrix24.fields import Field, Fields, Role
 from leadhouse.columns import Kind
@@ -155,8 +156,9 @@ def test_a_column_keeps_its_field_whatever_fields_come_and_go(
 
 def test_a_text_that_became_money_takes_no_currency_from_another_field() -> None:
     stored = {"uf_crm_a": Kind.TEXT, "uf_crm_a_currency": Kind.TEXT}
-    fields = Fields(LEAD, {}, [AMOUNT, CURRENCY], stored=stored)
-    assert dict(fields.extra_columns()) == stored
+    fields = {field.name: field.column for field in Fields(LEAD, {}, [AMOUNT, CURRENCY], stored=stored).all}
+    assert fields["UF_CRM_A_CURRENCY"] == "uf_crm_a_currency"
+    assert fields["UF_CRM_A"] == "uf_crm_a_2"
 
 
 @pytest.mark.parametrize(
@@ -198,21 +200,99 @@ def test_no_two_fields_ever_share_a_column(types: dict[str, str], family: Family
     assert {"ПОЛЕ_Ж", "new_1", "UF_X"} <= fields.attributes.keys()
 
 
-def test_a_column_keeps_the_type_that_it_has_in_the_warehouse() -> None:
-    stored = {"uf_crm_1": Kind.TEXT, "uf_crm_2": Kind.BIGINT}
-    fields = made(userfield("UF_CRM_1", "integer"), userfield("UF_CRM_2", "integer", "Y"), stored=stored)
-    assert fields["UF_CRM_1"].kind is Kind.TEXT
-    assert fields["UF_CRM_2"].role is Role.VALUES
+def test_a_standard_fields_column_keeps_the_type_that_it_has_in_the_warehouse() -> None:
+    fields = Fields(LEAD, {"PARENT_ID_7": {"type": "crm_entity"}}, stored={"parent_id_7": Kind.TEXT})
+    assert fields.extra_columns() == [("parent_id_7", Kind.TEXT)]
 
 
 @pytest.mark.parametrize(
     "stored",
-    [{"uf_crm_1": Kind.TEXT}, {"uf_crm_1": Kind.DECIMAL, "uf_crm_1_currency": Kind.BIGINT}],
-    ids=["text", "currency"],
+    [
+        {"uf_crm_1": Kind.TEXT},
+        {"uf_crm_1": Kind.DECIMAL, "uf_crm_1_currency": Kind.BIGINT},
+        {"uf_crm_1_currency": Kind.TEXT},
+    ],
+    ids=["text", "currency of another type", "currency alone"],
 )
-def test_a_field_that_became_money_keeps_the_column_that_is_there(stored: dict[str, Kind]) -> None:
+def test_a_field_that_became_money_gets_two_columns_of_its_own(stored: dict[str, Kind]) -> None:
     fields = Fields(LEAD, {}, [userfield("UF_CRM_1", "money")], stored=stored)
-    assert fields.extra_columns() == [("uf_crm_1", stored["uf_crm_1"])]
+    assert fields.extra_columns() == [("uf_crm_1_2", Kind.DECIMAL), ("uf_crm_1_2_currency", Kind.TEXT)]
+
+
+def remembering(fields: Fields, *before: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what `lead_fields` holds after a run with these fields; what was there before stays as removed."""
+    now = field_tables(fields)["lead_fields"].to_pylist()
+    columns = {row["column_name"] for row in now}
+    gone = [{**row, "removed_at": "then"} for row in before if row["column_name"] not in columns]
+    return [*({**row, "removed_at": None} for row in now), *gone]
+
+
+TYPES = ("string", "integer", "double", "boolean", "date", "datetime", "enumeration", "money", "file", "crm", "url")
+
+
+@QUICK
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["UF_A", "UF_A_2", "UF_A_CURRENCY", "UF_A_2_CURRENCY"]),
+                st.sampled_from(TYPES),
+                st.sampled_from("YN"),
+            ),
+            unique_by=lambda field: field[0],
+            max_size=4,
+        ),
+        min_size=2,
+        max_size=6,
+    ),
+    st.sampled_from([LEAD, ITEM]),
+)
+def test_a_column_has_one_field_and_one_type_for_good_whatever_fields_become(
+    lives: list[list[tuple[str, str, str]]], family: Family
+) -> None:
+    """Also the currency beside an amount; and a field that had a type before has its column of then again."""
+    stored: dict[str, Kind] = {}
+    remembered: list[dict[str, Any]] = []
+    meant: dict[str, tuple[str, str, str]] = {}
+    had: dict[tuple[str, str, str], str] = {}
+    for life in lives:
+        rows = [userfield(name, told, multiple) for name, told, multiple in life]
+        described = {row["FIELD_NAME"]: {"type": row["USER_TYPE_ID"], "upperName": row["FIELD_NAME"]} for row in rows}
+        fields = Fields(family, described, rows, stored=stored, remembered=remembered)
+        placed = {field.name: field for field in fields.all}
+        for name, told, multiple in life:
+            column = placed[name].column
+            owner = (name, told, multiple)
+            assert had.setdefault(owner, column) == column
+            single_money = told == "money" and multiple == "N"
+            for taken in (column, *([f"{column}_currency"] if single_money else ())):
+                assert meant.setdefault(taken, owner) == owner
+        extra = dict(fields.extra_columns())
+        assert {name: stored[name] for name in extra.keys() & stored.keys()} == {
+            name: extra[name] for name in extra.keys() & stored.keys()
+        }
+        stored |= extra
+        remembered = remembering(fields, *remembered)
+
+
+def test_a_field_that_nobody_describes_any_more_keeps_its_column() -> None:
+    """Its values come, and its metadata does not: the right to see the list of user fields was taken away."""
+    before = Fields(LEAD, {}, [userfield("UF_CRM_1", "money")])
+    stored, remembered = dict(before.extra_columns()), remembering(before)
+    after = Fields(LEAD, {}, unknown=["UF_CRM_1"], stored=stored, remembered=remembered)
+    assert dict(after.extra_columns()) == stored
+    assert remembering(after, *remembered) == remembered
+
+
+def test_another_family_looks_like_no_change() -> None:
+    rows = [userfield("UF_CRM_17", "date"), userfield("UF_CRM_9", "crm", "Y")]
+    lead = Fields(
+        LEAD, {"ADDRESS": {"type": "string", "title": "Address"}, "UF_CRM_17": {"listLabel": "Seventeen"}}, rows
+    )
+    remembered = remembering(lead)
+    described = {"ufCrm_17": {"upperName": "UF_CRM_17", "title": "Seventeen"}, "ufCrm_9": {"upperName": "UF_CRM_9"}}
+    item = Fields(ITEM, described, rows, stored=dict(lead.extra_columns()), remembered=remembered)
+    assert remembering(item, *remembered) == remembered
 
 
 def test_a_field_that_answers_show_and_nobody_describes_is_text() -> None:

@@ -117,7 +117,18 @@ def test_the_other_tables_of_the_contract_have_exactly_their_columns(name: str, 
 
 def test_every_table_of_the_contract_is_there() -> None:
     dictionaries = {"lead_fields", "lead_field_options", "statuses", "users", "currencies", "lead_stage_history"}
-    assert set(tables("bitrix24")) == {"leads", "schema_drift", *OTHERS, *dictionaries}
+    assert set(tables("bitrix24")) == {"leads", "schema_drift", "lead_versions", *OTHERS, *dictionaries}
+
+
+@pytest.mark.parametrize("source", ["bitrix24", "kommo"])
+def test_versions_have_what_the_portal_fills_of_a_lead_and_when_it_was_so(source: str) -> None:
+    leads, found = tables(source)["leads"].columns, tables(source)["lead_versions"]
+    filled = {name for name, column in leads.items() if column.field}
+    assert set(found.columns) == {*filled, "valid_from", "valid_to"}
+    assert {name for name, column in found.columns.items() if column.personal} == {
+        name for name, column in leads.items() if column.personal
+    }
+    assert found.stamps < filled
 
 
 def test_only_keys_refuse_null() -> None:

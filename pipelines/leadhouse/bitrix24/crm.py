@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from leadhouse.bitrix24.client import Bitrix24Client, Limits
+from leadhouse.bitrix24.custom_part import custom_part
 from leadhouse.bitrix24.decode import CHILDREN
 from leadhouse.bitrix24.families import FamilyName
 from leadhouse.bitrix24.history import HISTORY
@@ -15,6 +16,9 @@ from leadhouse.crm import Chain, Crm, WindowOptions
 from leadhouse.cursor import Cursor
 from leadhouse.pace import Pause
 from leadhouse.retry import Traffic
+from leadhouse.seen_times import Held, nothing_held
+
+FIELDS = "lead_fields"
 
 
 class Bitrix24Portal:
@@ -56,13 +60,22 @@ class Bitrix24Portal:
             full=options.full,
             backfill=options.backfill,
             stored=options.stored.get(CRM.leads.root, {}),
+            remembered=options.dictionary(FIELDS),
+            language=self._settings.language,
         )
         return WindowReader(self._client, cursor, told)
 
-    def entities(self, _chain: Chain, stored: Mapping[str, Kind]) -> Leads:
+    def entities(self, _chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> Leads:
         """Return the leads, to ask for."""
-        region = self._settings.phone_region
-        return Leads(self._client, Opening(self._client, family=self._family, region=region, stored=stored))
+        opening = Opening(
+            self._client,
+            family=self._family,
+            region=self._settings.phone_region,
+            stored=stored,
+            remembered=dictionary(FIELDS),
+            language=self._settings.language,
+        )
+        return Leads(self._client, opening)
 
     def close(self) -> None:
         """Close the connections."""
@@ -77,7 +90,17 @@ CRM = Crm(
     name="bitrix24",
     chains=(Chain("leads", CHILDREN, "lead_id", "date_modify"),),
     streams=(HISTORY,),
-    dictionaries=("lead_fields", "lead_field_options", "statuses", "users", "currencies"),
+    dictionaries=(FIELDS, "lead_field_options", "statuses", "users", "currencies"),
     kept=frozenset({"lead_field_options"}),  # rows that the portal dropped stay: leads still point to them
     connect=Bitrix24Portal,
+    customs=custom_part,
+    fields=FIELDS,
+    codes=frozenset({"crm", "crm_category", "crm_currency", "crm_status", "hlblock", "resourcebooking"}),
+    figures=frozenset(
+        {
+            *("boolean", "char", "date", "datetime", "double", "integer", "money"),
+            *("employee", "enumeration", "file", "iblock_element", "iblock_section", "user"),
+            *("crm_company", "crm_contact", "crm_entity", "crm_lead"),
+        }
+    ),
 )

@@ -219,7 +219,7 @@ def _custom_values(field: Field, ids: list[int], values: Sequence[Any], rows: Ro
             continue
         entries = list(told.values()) if isinstance(told, dict) and "id" not in told else told
         for position, entry in enumerate(entries if isinstance(entries, list) else [entries]):
-            if entry is None or entry == "":
+            if entry is None or entry == "" or (field.none and str(_file_id(entry)) in field.none):
                 continue
             try:
                 text = storable(entry) if plain and isinstance(entry, str) else render(_file_id(entry))
@@ -239,8 +239,17 @@ def _render_time(value: Any) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-# Times and dates of multiple fields are written alike in both families and all zones; the rest as the portal has it.
-_RENDER: dict[Kind, Callable[[Any], str]] = {Kind.DATE: _render_date, Kind.TIMESTAMP: _render_time}
+def _render_flag(value: Any) -> str:
+    return as_text(VALUE[Kind.BOOLEAN](value))
+
+
+# Times, dates and flags of multiple fields are written alike in both families and all zones; the rest as the portal
+# has it.
+_RENDER: dict[Kind, Callable[[Any], str]] = {
+    Kind.DATE: _render_date,
+    Kind.TIMESTAMP: _render_time,
+    Kind.BOOLEAN: _render_flag,
+}
 
 
 def _number(value: Any) -> int | None:

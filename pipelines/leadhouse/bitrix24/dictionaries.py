@@ -3,17 +3,18 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from leadhouse import logs
 from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command
-from leadhouse.bitrix24.fields import Field, Fields, Role
+from leadhouse.bitrix24.families import MULTIFIELDS
+from leadhouse.bitrix24.fields import Fields, Role
 from leadhouse.bitrix24.listing import Listing, Row, read_on
 from leadhouse.columns import as_text, column, is_empty
 from leadhouse.errors import OperatorError, TransientError
+from leadhouse.seen_times import TIMES
 from leadhouse.tables import tables
 
 log = logs.get_logger("leadhouse.bitrix24")
@@ -72,11 +73,12 @@ class Dictionaries:
 
     Args:
         client: the portal.
+        language: of the titles of user fields ("ru"), None for the portal's.
     """
 
-    def __init__(self, client: Bitrix24Client) -> None:
+    def __init__(self, client: Bitrix24Client, language: str | None = None) -> None:
         self._client = client
-        self._listings = {listing.table: listing for listing in _listings()}
+        self._listings = {listing.table: listing for listing in _listings(language)}
 
     def commands(self) -> dict[str, Command]:
         """Return the commands of the next pages of all that is unread."""
@@ -113,19 +115,20 @@ class Dictionaries:
         """Tables that the portal does not give to this webhook."""
         return [name for name in PLAIN_TABLES if self._listings[name].missing]
 
-    def tables(self, fields: Fields, now: datetime) -> dict[str, pa.Table]:
-        """Return every dictionary that could be read; `now` is the portal's clock (UTC)."""
-        made = field_tables(fields, now)
+    def tables(self, fields: Fields) -> dict[str, pa.Table]:
+        """Return every dictionary that could be read; the flow adds the times of seeing."""
+        made = field_tables(fields)
         for name in PLAIN_TABLES:
             if not self._listings[name].missing:
                 made[name] = table_of(name, list(self._listings[name].rows.values()))
         return made
 
 
-def _listings() -> list[Listing]:
+def _listings(language: str | None) -> list[Listing]:
     """Return the dictionaries to read, none of them read yet."""
+    labels = (("filter[LANG]", language),) if language else ()
     return [
-        Listing("userfields", "crm.lead.userfield.list", (("order[ID]", "ASC"),), ("FIELD_NAME",)),
+        Listing("userfields", "crm.lead.userfield.list", (("order[ID]", "ASC"), *labels), ("FIELD_NAME",)),
         Listing("statuses", "crm.status.list", (("order[ID]", "ASC"),), ("ENTITY_ID", "STATUS_ID")),
         Listing("currencies", "crm.currency.list", (("order[SORT]", "ASC"),), ("CURRENCY",)),
         Listing("users", "user.get", (("sort", "ID"), ("order", "ASC")), ("ID",), USER_PAGES),
@@ -142,13 +145,26 @@ def table_of(name: str, rows: Sequence[Row]) -> pa.Table:
     names = _COLUMN_OF[name]
     made: dict[str, pa.Array] = {}
     for told in contract.columns.values():
-        values = [_plain(row.get(names[told.name])) for row in rows]
+        values = [_plain(row.get(names[told.name])) for row in map(_whole, rows)]
         made[told.name], misfits = column(values, told.kind)
         if told.name in contract.key and (made[told.name].null_count or misfits):
             raise OperatorError(f"rows of {name} without {told.name}; report this to leadhouse")
         for misfit in misfits:
             log.warning("a value of a dictionary did not fit its column", table=name, column=told.name, row=misfit.row)
     return pa.table(made, schema=contract.schema())
+
+
+# What stages of some dictionaries tell only of in EXTRA.
+_OUTCOMES = {"success": "S", "failure": "F", "apology": "F"}
+
+
+def _whole(row: Row) -> Row:
+    """Return an entry of a dictionary with what stands in its EXTRA alone, colour and outcome of a stage."""
+    extra = row.get("EXTRA")
+    if not isinstance(extra, dict):
+        return row
+    semantics = row.get("SEMANTICS") or _OUTCOMES.get(str(extra.get("SEMANTICS")))
+    return {**row, "COLOR": row.get("COLOR") or extra.get("COLOR"), "SEMANTICS": semantics}
 
 
 def _text(value: Any) -> str | None:
@@ -159,32 +175,38 @@ def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list) and value else value
 
 
-def field_tables(fields: Fields, seen_at: datetime) -> dict[str, pa.Table]:
-    """Return `lead_fields` and `lead_field_options`; `seen_at` is the portal's clock."""
+def field_tables(fields: Fields) -> dict[str, pa.Table]:
+    """Return `lead_fields` and `lead_field_options`, without the times at which rows were seen."""
     contract = tables("bitrix24")
     by_name = {told.name: told for told in fields.all if told.role not in (Role.IGNORED, Role.MULTIFIELD)}
-    standard = {told.field for told in contract["leads"].columns.values() if told.field}
+    standard = {told.field: column for column, told in contract["leads"].columns.items() if told.field}
     described, options = [], []
-    for name in sorted({*by_name, *standard}):
+    for name in sorted({*by_name, *standard, *MULTIFIELDS}):
         about = dict(fields.described.get(name, ("", {}))[1])
-        row = fields.userfields.get(name, {})
+        row = dict(fields.userfields.get(name, {}))
         placed = by_name.get(name)
-        described.append(_field_row(name, about, row, placed))
-        options.extend(_options(placed, about, row, seen_at))
+        column = placed.column if placed else standard.get(name) or MULTIFIELDS[name]
+        described.append(_field_row(name, column, about, row, fields.places.remembered(name)))
+        options.extend(_options(column, about, row))
     return {
         "lead_fields": pa.Table.from_pylist(described, schema=contract["lead_fields"].schema()),
         "lead_field_options": pa.Table.from_pylist(options, schema=contract["lead_field_options"].schema()),
     }
 
 
-def _field_row(name: str, about: Row, row: Mapping[str, Any], placed: Field | None) -> Row:
-    settings = row.get("SETTINGS") or about.get("settings")
+def _field_row(name: str, column: str, about: Row, row: Row, remembered: Mapping[str, Any]) -> Row:
+    """Return a row of `lead_fields`; what the family in use does not describe is as it was told before."""
     own = row.get("SETTINGS")
+    if not about and not row and remembered.get("column_name") == column:
+        return {key: told for key, told in remembered.items() if key not in TIMES}
+    settings = own or about.get("settings")
+    labels = (row.get(key) for key in ("LIST_COLUMN_LABEL", "EDIT_FORM_LABEL", "LIST_FILTER_LABEL"))
+    title = next((text for label in labels if (text := _text(label))), None)
     return {
         "name": name,
-        "column_name": placed.column if placed else name.lower(),
+        "column_name": column,
         "type": _text(row.get("USER_TYPE_ID") or about.get("type")),
-        "title": _text(about.get("listLabel") or about.get("formLabel") or about.get("title")),
+        "title": title or _text(about.get("listLabel") or about.get("formLabel") or about.get("title")),
         "is_multiple": row["MULTIPLE"] == "Y" if "MULTIPLE" in row else bool(about.get("isMultiple")),
         "is_required": row["MANDATORY"] == "Y" if "MANDATORY" in row else bool(about.get("isRequired")),
         "is_read_only": bool(about.get("isReadOnly")),
@@ -194,18 +216,17 @@ def _field_row(name: str, about: Row, row: Mapping[str, Any], placed: Field | No
     }
 
 
-def _options(placed: Field | None, about: Row, row: Mapping[str, Any], seen_at: datetime) -> list[Row]:
+def _options(column: str, about: Row, row: Row) -> list[Row]:
     variants = row.get("LIST") or about.get("items") or []
-    if placed is None or not isinstance(variants, list):
+    if not isinstance(variants, list):
         return []
     return [
         {
-            "field": placed.column,
+            "field": column,
             "id": int(variant["ID"]),
             "value": _text(variant.get("VALUE")),
             "sort": int(variant["SORT"]) if _NUMBER.fullmatch(str(variant.get("SORT"))) else None,
             "is_default": variant.get("DEF") == "Y",
-            "last_seen_at": seen_at,
         }
         for variant in variants
         if isinstance(variant, dict) and _NUMBER.fullmatch(str(variant.get("ID")))

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from leadhouse.bitrix24.families import ITEM_ONLY, MULTIFIELDS, NOT_LISTED, Family
+from leadhouse.bitrix24.places import Places, Remembered
 from leadhouse.columns import Kind
 from leadhouse.tables import tables
 
@@ -60,7 +61,8 @@ _USER_TYPES: Mapping[str, Kind] = {
     "iblock_element": Kind.BIGINT,
     "file": Kind.BIGINT,
 }
-_MONEY_KINDS = (Kind.DECIMAL, Kind.TEXT)
+# Ids: none of them is 0, which some portals send for "nothing chosen"; a user may be 0, the system.
+_ID_TYPES = frozenset(("enumeration", "iblock_section", "iblock_element", "file", "crm"))
 _STANDARD_TYPES: Mapping[str, Kind] = {
     "integer": Kind.BIGINT,
     "double": Kind.DOUBLE,
@@ -85,6 +87,10 @@ class Fields:
         userfields: rows of `crm.lead.userfield.list`; they win over `described`.
         unknown: wire names met in answers that no metadata describes.
         stored: kinds that columns of `leads` have in the warehouse already; a column never changes its type.
+        remembered: rows of `lead_fields`, as the warehouse holds them.
+
+    Attributes:
+        places: which field has which column.
     """
 
     def __init__(
@@ -94,8 +100,12 @@ class Fields:
         userfields: Sequence[Mapping[str, Any]] = (),
         unknown: Iterable[str] = (),
         stored: Mapping[str, Kind] | None = None,
+        *,
+        remembered: Sequence[Remembered] = (),
     ) -> None:
         self.family = family
+        contract = tables("bitrix24")["leads"].columns
+        self.places = Places(contract, stored or {}, remembered)
         self._stored = stored or {}
         self.described = {family.classic_name(wire, about): (wire, about) for wire, about in described.items()}
         self.userfields = {str(row["FIELD_NAME"]): row for row in userfields if row.get("FIELD_NAME")}
@@ -121,6 +131,10 @@ class Fields:
                 extra.append((f"{field.column}_currency", Kind.TEXT))
         return extra
 
+    def dropped(self) -> set[str]:
+        """Return the names in `lead_custom_values` of the multiple fields that the portal had and has no more."""
+        return self.places.values - {field.column for field in self.all if field.role is Role.VALUES}
+
     def _standard(self) -> list[Field]:
         contract = tables("bitrix24")["leads"].columns.values()
         wires = {name: wire for name, (wire, _) in self.described.items()}
@@ -140,7 +154,6 @@ class Fields:
         return fields
 
     def _others(self) -> list[Field]:
-        taken = {column.name for column in tables("bitrix24")["leads"].columns.values()}
         known = {column.field for column in tables("bitrix24")["leads"].columns.values()}
         fields = []
         for name in sorted({*self.described, *self.userfields} - known - NOT_LISTED - MULTIFIELDS.keys()):
@@ -148,43 +161,32 @@ class Fields:
             if self.family.name == "item" and (wire in ITEM_ONLY or wire in ("fm", "") or name in NOT_LISTED):
                 continue
             row = self.userfields.get(name, {})
-            kind, role = _placed(name, str(row.get("USER_TYPE_ID") or about.get("type") or ""))
-            multiple = row.get("MULTIPLE") == "Y" if row else about.get("isMultiple") is True
-            column = self._free(_column_name(name), taken, money=role is Role.MONEY and not multiple)
-            if not multiple:
-                kind = self._stored.get(column, kind)
-                if role is Role.MONEY and (kind, self._stored.get(f"{column}_currency", Kind.TEXT)) != _MONEY_KINDS:
-                    role = Role.COLUMN  # the columns are there already, made for a field of another type
-            fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role))
+            last = self.places.remembered(name)
+            told = str(row.get("USER_TYPE_ID") or about.get("type") or last.get("type") or "")
+            kind, role = _placed(name, told)
+            multiple = row.get("MULTIPLE") == "Y" if row else about.get("isMultiple", last.get("is_multiple")) is True
+            if name.startswith("UF_"):
+                column = self.places.of(name, _column_name(name), told, kind, multiple=multiple)
+            else:
+                column = self.places.of_other(name, _column_name(name))
+                kind = kind if multiple else self._stored.get(column, kind)
+            none = ("0",) if name.startswith("UF_") and told in _ID_TYPES else ()
+            fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role, none))
         return fields
 
     def _unplaced(self, met: Sequence[str]) -> list[Field]:
         """Fields met whose name belongs to another field already, or that lists are said not to have."""
         wires = {field.wire for field in self.all}
-        taken = {column.name for column in tables("bitrix24")["leads"].columns.values()}
-        taken.update(name for field in self.all for name in (field.column, f"{field.column}_currency"))
         return [
-            Field(wire, wire, self._free(_column_name(wire), taken, money=False), Kind.TEXT, Role.COLUMN)
+            Field(
+                wire,
+                wire,
+                self.places.of(wire, _column_name(wire), "", Kind.TEXT, multiple=False),
+                Kind.TEXT,
+                Role.COLUMN,
+            )
             for wire in sorted(set(met) - wires)
         ]
-
-    def _free(self, column: str, taken: set[str], *, money: bool) -> str:
-        """Return `column`, numbered where another field has the name, now or in the warehouse, and take it."""
-        number, name = 1, column
-        while name in taken or self._is_anothers(name, money=money) or (money and f"{name}_currency" in taken):
-            number += 1
-            name = f"{column}_{number}"
-        taken.add(name)
-        if money and self._stored.get(name, Kind.DECIMAL) is Kind.DECIMAL:
-            taken.add(f"{name}_currency")
-        return name
-
-    def _is_anothers(self, name: str, *, money: bool) -> bool:
-        """Tell whether the warehouse has a column of another field in the way; money brought its two at once."""
-        amount = name.removesuffix("_currency") if name.startswith("uf_") else name
-        if amount != name and (self._stored.get(amount), self._stored.get(name)) == _MONEY_KINDS:
-            return True
-        return money and name not in self._stored and f"{name}_currency" in self._stored
 
 
 def _placed(name: str, told: str) -> tuple[Kind, Role]:

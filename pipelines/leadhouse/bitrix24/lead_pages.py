@@ -1,7 +1,7 @@
 """Pages of leads: decoded with what is known of the portal's fields, which grows when a page shows a new one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from leadhouse.bitrix24.decode import Decoder, LeadBatch
 from leadhouse.bitrix24.dictionaries import Dictionaries
 from leadhouse.bitrix24.families import ITEM, Family
 from leadhouse.bitrix24.fields import Fields
+from leadhouse.bitrix24.places import Remembered
 from leadhouse.columns import Kind, storable
 from leadhouse.live import NEVER
 
@@ -32,6 +33,7 @@ class LeadPages:
         described: the fields' metadata, as the portal sent it.
         region: default region of phone numbers.
         stored: kinds that columns of `leads` have in the warehouse already.
+        remembered: rows of `lead_fields`, as the warehouse holds them.
 
     Raises:
         msgspec.MsgspecError: the metadata has another shape.
@@ -49,12 +51,14 @@ class LeadPages:
         *,
         region: str | None,
         stored: Mapping[str, Kind],
+        remembered: Sequence[Remembered] = (),
     ) -> None:
         self._client = client
         self._family = family
         self._dictionaries = dictionaries
         self._region = region
         self._stored = stored
+        self._remembered = remembered
         self._unknown: set[str] = set()
         self._know(described)
 
@@ -116,7 +120,8 @@ class LeadPages:
 
     def _know(self, described: msgspec.Raw) -> None:
         told = self._family.descriptions(described)
-        self.fields = Fields(self._family, told, self._dictionaries.userfields, self._unknown, self._stored)
+        userfields = self._dictionaries.userfields
+        self.fields = Fields(self._family, told, userfields, self._unknown, self._stored, remembered=self._remembered)
         if hasattr(self, "_decoder"):
             self._decoder.close()
         self._decoder = Decoder(self.fields, self._region)

@@ -74,11 +74,12 @@ class Leads:
         return self._opening.pages.fields.extra_columns()
 
     def absent_columns(self) -> Collection[str]:
-        """crm.item.* delivers no addresses."""
+        """crm.item.* delivers no addresses; values of multiple fields that were dropped stay in the warehouse."""
+        dropped = self._opening.pages.fields.dropped()
         if self._opening.family is not ITEM:
-            return ()
+            return dropped
         columns = tables("bitrix24")["leads"].columns
-        return [name for name, column in columns.items() if (column.field or "").startswith("ADDRESS")]
+        return {*dropped, *(name for name, column in columns.items() if (column.field or "").startswith("ADDRESS"))}
 
     def close(self) -> None:
         """Free what reading took."""

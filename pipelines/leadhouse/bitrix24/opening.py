@@ -1,6 +1,6 @@
 """What a run asks of a portal first, in one batch: its clock, its fields and dictionaries, and what the run adds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command, is_unknown
 from leadhouse.bitrix24.dictionaries import Dictionaries
 from leadhouse.bitrix24.families import FAMILIES, ITEM, Family, FamilyName
 from leadhouse.bitrix24.lead_pages import LeadPages
+from leadhouse.bitrix24.places import Remembered
 from leadhouse.columns import Kind
 from leadhouse.errors import LeadhouseError, PortalFaultError, TransientError
 from leadhouse.retry import Trouble
@@ -26,7 +27,9 @@ class Opening:
         client: the portal.
         family: API family; "lead" falls over to "item" where the portal no longer knows it.
         region: default region of phone numbers.
-        stored: kinds that columns of `leads` have in the warehouse already; they win over the portal's metadata.
+        stored: kinds that columns of `leads` have in the warehouse already; a column never changes its type.
+        remembered: rows of `lead_fields`, as the warehouse holds them.
+        language: of the titles of user fields, None for the portal's.
 
     Attributes:
         family: the API family in use.
@@ -38,13 +41,22 @@ class Opening:
     now: datetime
 
     def __init__(
-        self, client: Bitrix24Client, *, family: FamilyName, region: str | None, stored: Mapping[str, Kind]
+        self,
+        client: Bitrix24Client,
+        *,
+        family: FamilyName,
+        region: str | None,
+        stored: Mapping[str, Kind],
+        remembered: Sequence[Remembered] = (),
+        language: str | None = None,
     ) -> None:
         self._client = client
         self.family: Family = FAMILIES[family]
         self._region = region
         self._stored = stored
-        self._dictionaries = Dictionaries(client)
+        self._remembered = remembered
+        self._language = language
+        self._dictionaries = Dictionaries(client, language)
 
     def open(self, more: Callable[[int], dict[str, Command]], take: Callable[[Batch], LeadhouseError | None]) -> None:
         """Send the batch until it is answered.
@@ -70,7 +82,7 @@ class Opening:
             if is_unknown_method(problem) and self.family is not ITEM:
                 log.warning("the portal no longer knows crm.lead.list; crm.item.list is read instead")
                 self.family = ITEM
-                self._dictionaries = Dictionaries(self._client)
+                self._dictionaries = Dictionaries(self._client, self._language)
             elif isinstance(problem, TransientError):
                 self._client.stalled(problem, trouble)
             else:
@@ -118,7 +130,7 @@ class Opening:
 
     def tables(self) -> dict[str, pa.Table]:
         """Return the dictionaries that could be read."""
-        return self._dictionaries.tables(self.pages.fields, self.upper)
+        return self._dictionaries.tables(self.pages.fields)
 
     def fault(self, words: str) -> PortalFaultError:
         """Return the error of a batch whose answer cannot be used."""
@@ -142,7 +154,13 @@ class Opening:
         self.close()
         try:
             self.pages = LeadPages(
-                self._client, self.family, self._dictionaries, described, region=self._region, stored=self._stored
+                self._client,
+                self.family,
+                self._dictionaries,
+                described,
+                region=self._region,
+                stored=self._stored,
+                remembered=self._remembered,
             )
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return self.fault("the fields' description has another shape")

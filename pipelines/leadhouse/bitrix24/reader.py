@@ -1,6 +1,6 @@
 """Reads a window of a portal: opens it with one request, then walks leads and stage history to their ends."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from leadhouse.bitrix24.families import ITEM, FamilyName
 from leadhouse.bitrix24.history import HISTORY, history_id, history_walk
 from leadhouse.bitrix24.lead_pages import LeadPages
 from leadhouse.bitrix24.opening import Opening
+from leadhouse.bitrix24.places import Remembered
 from leadhouse.bitrix24.sight import Watch
 from leadhouse.bitrix24.walk import Walk
 from leadhouse.columns import Kind
@@ -39,7 +40,9 @@ class Options:
         region: default region of phone numbers.
         full: read everything again.
         backfill: read this span instead of the window; the cursor stays.
-        stored: kinds that columns of `leads` have in the warehouse already; they win over the portal's metadata.
+        stored: kinds that columns of `leads` have in the warehouse already; a column never changes its type.
+        remembered: rows of `lead_fields`, as the warehouse holds them.
+        language: of the titles of user fields.
     """
 
     family: FamilyName = "lead"
@@ -48,6 +51,8 @@ class Options:
     full: bool = False
     backfill: Backfill | None = None
     stored: Mapping[str, Kind] = field(default_factory=dict)
+    remembered: Sequence[Remembered] = ()
+    language: str | None = None
 
 
 class WindowReader:
@@ -69,7 +74,14 @@ class WindowReader:
         self._client = client
         self._options = options
         self._wanted = Wanted(options.full, options.backfill)
-        self._opening = Opening(client, family=options.family, region=options.region, stored=options.stored)
+        self._opening = Opening(
+            client,
+            family=options.family,
+            region=options.region,
+            stored=options.stored,
+            remembered=options.remembered,
+            language=options.language,
+        )
         self.cursor = cursor
         self.resumed = self._wanted.stored(cursor) is not None
         self.dictionaries: dict[str, pa.Table] = {}

@@ -1,5 +1,6 @@
 """How a Bitrix24 portal is configured: a webhook, or an OAuth application, and how it is read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from leadhouse.settings import Option, PortalSettings, Told
 
 APPLICATION = ("client_id", "client_secret", "refresh_token")
 ACCESS = ("webhook_url", *APPLICATION, "oauth_server")
-SETTINGS = (*ACCESS, "api", "burst")
+SETTINGS = (*ACCESS, "api", "burst", "language")
 OPTIONS = (
     Option("webhook_url", "Inbound webhook; better set SOURCES__BITRIX24__WEBHOOK_URL: arguments are visible."),
     Option("api", "crm.lead.* or its successor crm.item.*. [default: lead]", ("lead", "item")),
@@ -40,6 +41,7 @@ class Bitrix24Settings(PortalSettings):
         webhook_url: an inbound webhook, or None with the settings of an application.
         api: "lead" (crm.lead.*) or "item" (crm.item.*).
         burst: requests that may go at once.
+        language: of the titles of user fields ("ru"); None: the portal's.
     """
 
     webhook_url: str | None = field(default=None, repr=False)
@@ -49,6 +51,7 @@ class Bitrix24Settings(PortalSettings):
     oauth_server: str | None = None
     api: str = "lead"
     burst: float = 50.0
+    language: str | None = None
 
     @property
     def access(self) -> str | Application:
@@ -101,7 +104,11 @@ def read(told: Told) -> Bitrix24Settings:
     api = str(told.get("api", "lead"))
     if api not in ("lead", "item"):
         raise ConfigurationError(f"api is {api!r}; it is lead or item")
-    return Bitrix24Settings(**told.shared(2.0), **access, api=api, burst=told.number("burst", 50.0, above=0.0))
+    language = str(told.get("language") or "").lower() or None
+    if language and not re.fullmatch(r"[a-z]{2}", language):
+        raise ConfigurationError(f"language is {language!r}; it is two letters as the portal names it, for example ru")
+    burst = told.number("burst", 50.0, above=0.0)
+    return Bitrix24Settings(**told.shared(2.0), **access, api=api, burst=burst, language=language)
 
 
 def _chosen(given: Mapping[str, Any]) -> tuple[str, ...]:

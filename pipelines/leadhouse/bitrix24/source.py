@@ -14,6 +14,7 @@ from leadhouse.cursor import Backfill, Cursor
 from leadhouse.dlt_tables import ChainSource, stored_kinds
 from leadhouse.errors import ConfigurationError
 from leadhouse.flow import LeadFlow, resources
+from leadhouse.pii import configured
 from leadhouse.times import parse_time
 
 SECTION = "bitrix24"
@@ -77,6 +78,6 @@ def bitrix24(
         stored = {CRM.leads.root: stored_kinds(dlt.current.source_schema())}
         reader = Bitrix24Portal(settings).window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored))
         reader.open()
-        return LeadFlow(CRM, reader, reader.pieces())
+        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM))
 
     return resources(CRM, open_flow)

@@ -71,8 +71,8 @@ class Account:
         log.warning("the account tells no time zone that is known here; its dates are read as days in UTC")
         return "UTC"
 
-    def tables(self, seen_at: datetime) -> dict[str, pa.Table]:
-        """Read the dictionaries; `seen_at` is the account's clock.
+    def tables(self) -> dict[str, pa.Table]:
+        """Read the dictionaries; the flow adds the times of seeing.
 
         Raises:
             LeadhouseError: the account refused, or cannot be read.
@@ -85,7 +85,7 @@ class Account:
             for row in self._optional(f"{entity}/custom_fields", "custom_fields", ())
         ]
         options = [
-            {"entity_type": row["entity_type"], "field_id": row.get("id"), "last_seen_at": seen_at, **option}
+            {"entity_type": row["entity_type"], "field_id": row.get("id"), **option}
             for row in fields
             for option in row.get("enums") or ()
             if isinstance(option, dict)
@@ -173,6 +173,9 @@ def _table(name: str, rows: list[Row]) -> pa.Table:
         OperatorError: a key of a row is missing.
     """
     contract = tables("kommo")[name]
+    paths = [contract.columns[column].field or column for column in contract.key]
+    # A row comes twice where the list changes between two of its pages.
+    rows = list({tuple(str(_member(row, path)) for path in paths): row for row in rows}.values())
     made: dict[str, pa.Array] = {}
     for told in contract.columns.values():
         values = [_plain(_member(row, told.field or told.name)) for row in rows]

@@ -8,6 +8,7 @@ from leadhouse.crm import Chain, Crm, WindowOptions
 from leadhouse.cursor import Cursor
 from leadhouse.kommo.account import zone_of
 from leadhouse.kommo.client import KommoClient, Limits
+from leadhouse.kommo.custom_part import custom_part
 from leadhouse.kommo.entities import Entities
 from leadhouse.kommo.entity import ENTITIES
 from leadhouse.kommo.pages import Pages
@@ -15,6 +16,7 @@ from leadhouse.kommo.reader import Manner, WindowReader
 from leadhouse.kommo.settings import KommoSettings
 from leadhouse.pace import Pause
 from leadhouse.retry import Traffic
+from leadhouse.seen_times import Held, nothing_held
 
 
 class KommoPortal:
@@ -51,7 +53,7 @@ class KommoPortal:
         """Return what reads a window."""
         return WindowReader(self._client, cursor, options, self._manner)
 
-    def entities(self, chain: Chain, stored: Mapping[str, Kind]) -> Entities:
+    def entities(self, chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> Entities:  # noqa: ARG002 - columns come from answers
         """Return rows of a chain, to ask for."""
         entity = ENTITIES[chain.root]
 
@@ -73,4 +75,13 @@ CRM = Crm(
     dictionaries=("account", "pipelines", "statuses", "loss_reasons", "users", "custom_fields", "custom_field_options"),
     kept=frozenset({"custom_field_options"}),  # variants that the account dropped stay: rows still point to them
     connect=KommoPortal,
+    customs=custom_part,
+    # Codes of fields among them: where a lead comes from is not personal in Bitrix24's columns of these names either.
+    codes=frozenset(
+        {
+            *("category", "multiselect", "radiobutton", "select"),
+            *("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM"),
+        }
+    ),
+    figures=frozenset({"chained_list", "checkbox", "date", "date_time", "monetary", "numeric", "price"}),
 )

@@ -113,7 +113,7 @@ class WindowReader:
             if not whole:
                 account.open()
                 self.cursor = replace(self.cursor, zone=account.zone)
-            self.dictionaries = account.tables(self.upper)
+            self.dictionaries = account.tables()
             self.unavailable = account.unavailable
             self._suspects = self._moved()
         self._open_window(positions)

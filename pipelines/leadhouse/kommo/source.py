@@ -12,6 +12,7 @@ from leadhouse.dlt_tables import ChainSource, stored_kinds
 from leadhouse.flow import LeadFlow, resources
 from leadhouse.kommo.crm import CRM, KommoPortal
 from leadhouse.kommo.settings import ACCESS, REQUESTS_PER_SECOND, KommoSettings, account_access
+from leadhouse.pii import configured
 from leadhouse.times import parse_time
 
 
@@ -67,6 +68,6 @@ def kommo(
         stored = {chain.root: stored_kinds(dlt.current.source_schema(), chain.root) for chain in CRM.chains}
         reader = KommoPortal(settings).window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored))
         reader.open()
-        return LeadFlow(CRM, reader, reader.pieces())
+        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM))
 
     return resources(CRM, open_flow)

@@ -349,6 +349,8 @@ class Portal(Office):
         with self.lock:
             del self.userfield_map[name]
             self._schema_changed()
+            for row in (*self.store.rows.values(), *self._bin.values()):
+                self.current(row)
 
     def _schema_changed(self) -> None:
         self.schema_version += 1

@@ -28,6 +28,7 @@ TYPES = (
     "iblock_section",
     "iblock_element",
     "crm",
+    "resourcebooking",
 )
 _KINDS: dict[str, Kind] = {
     "integer": "integer",
@@ -41,6 +42,7 @@ _KINDS: dict[str, Kind] = {
     "datetime": "datetime",
     "date": "date",
     "crm_status": "ref",
+    "resourcebooking": "integer",
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
     "string": {"SIZE": 20, "ROWS": 1, "REGEXP": "", "MIN_LENGTH": 0, "MAX_LENGTH": 0, "DEFAULT_VALUE": ""},
@@ -60,7 +62,11 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class UserField:
-    """A user field of leads; ``options`` are the variants of an enumeration (id and text)."""
+    """A user field of leads.
+
+    ``options`` are the variants of an enumeration (id and text), ``titles`` the labels in other languages than the
+    portal's, by their two letters.
+    """
 
     id: int
     name: str
@@ -69,6 +75,7 @@ class UserField:
     label: str = ""
     options: list[Option] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.label = self.label or self.name
@@ -110,7 +117,8 @@ class UserField:
             "SETTINGS": self.settings,
         }
         if lang:
-            row |= dict.fromkeys(("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL"), self.label)
+            label = self.titles.get(lang, self.label)
+            row |= dict.fromkeys(("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL"), label)
             row |= {"ERROR_MESSAGE": None, "HELP_MESSAGE": None}
         if self.user_type == "enumeration":
             row["LIST"] = [
@@ -141,7 +149,7 @@ class UserField:
 
 
 def default_userfields() -> list[UserField]:
-    """Return the user fields of a new portal: every type, seven of them multiple, eight with names of digits."""
+    """Return the user fields of a new portal: every type but bookings, seven multiple, eight with names of digits."""
     rows: tuple[tuple[str, str, bool, str], ...] = (
         ("UF_CRM_1704817278", "enumeration", False, "Segment"),
         ("UF_CRM_1706782596092", "string", False, "Номер договора"),

@@ -18,6 +18,7 @@ from leadhouse.pace import Distance, Pause
 from leadhouse.phone import e164
 from leadhouse.pieces import Piece
 from leadhouse.retry import RetryingClient, Trouble
+from leadhouse.seen_times import Held, nothing_held
 from leadhouse.tables import tables
 from leadhouse.transport import Transport
 from leadhouse.wanted import Wanted
@@ -249,7 +250,7 @@ class _Portal:
         settings = self._settings
         return _WindowReader(self._client, settings.phone_region, cursor, options, settings.overlap)
 
-    def entities(self, chain: Chain, stored: Mapping[str, Kind]) -> _Entities:  # noqa: ARG002 - one chain, no custom fields
+    def entities(self, chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> _Entities:  # noqa: ARG002 - one chain, no custom fields
         return _Entities(self._client, self._settings.phone_region)
 
     def close(self) -> None:

@@ -1,0 +1,175 @@
+"""What becomes of personal data in a dataset: as a person asks for it, and as the dataset remembers it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from leadhouse import logs
+from leadhouse.errors import ConfigurationError, StateError
+from leadhouse.masking import Mask, Mode, Pseudonyms
+from leadhouse.redact import register_secrets
+from leadhouse.settings import configured_value
+
+if TYPE_CHECKING:
+    from leadhouse.crm import Crm
+    from leadhouse.rewriting import Rewriting
+    from leadhouse.session import Session
+
+log = logs.get_logger("leadhouse.pii")
+
+_SHORTEST_KEY = 16
+_MODES = ", ".join(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a dataset remembers of personal data.
+
+    Attributes:
+        mode: what becomes of it.
+        key_check: tells one key from another, "" where there is none.
+        changing: another mode or key was in force before, and not every row was written again since.
+        forgotten: ids by root table, of rows whose personal values are dropped in any mode.
+    """
+
+    mode: Mode = Mode.KEEP
+    key_check: str = ""
+    changing: bool = False
+    forgotten: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, slot: Mapping[str, Any]) -> "Memory":
+        """Read what `to_slot` wrote; a slot without it gives `keep`.
+
+        Raises:
+            StateError: it is damaged, or from a newer release.
+        """
+        problem = ""
+        try:
+            told = slot.get("pii", {})
+            forgotten = {
+                str(root): frozenset(int(number) for number in ids) for root, ids in slot.get("forgotten", {}).items()
+            }
+            return cls(
+                Mode(told.get("mode", Mode.KEEP)), str(told.get("key", "")), bool(told.get("changing")), forgotten
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise StateError(
+            f"what is remembered of personal data cannot be read ({problem}); upgrade leadhouse on this machine, "
+            "or restore the warehouse from a backup"
+        )
+
+    def to_slot(self) -> dict[str, Any]:
+        """Return the parts of the state's slot."""
+        told = {"mode": self.mode.value, "key": self.key_check, "changing": self.changing}
+        return {"pii": told, "forgotten": {root: sorted(ids) for root, ids in self.forgotten.items()}}
+
+
+def asked_for(flag: str | None) -> Mode | None:
+    """Return the mode that a person asks for: the flag, else LEADHOUSE__PII or `pii` under [leadhouse] in `.dlt/`.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    told = flag or configured_value("leadhouse.pii", secret=False)
+    if not told:
+        return None
+    if str(told) not in list(Mode):
+        raise ConfigurationError(f"pii is {told!r}; it is one of {_MODES}")
+    return Mode(str(told))
+
+
+def pseudonyms(mode: Mode) -> Pseudonyms | None:
+    """Return what makes pseudonyms where the mode is `hash`, with the configured key.
+
+    Raises:
+        ConfigurationError: there is no key, or it is too short.
+    """
+    if mode is not Mode.HASH:
+        return None
+    told = configured_value("leadhouse.pii_key", secret=True)
+    if told is None or len(str(told)) < _SHORTEST_KEY:
+        lack = "has no key" if told is None else f"has a key of fewer than {_SHORTEST_KEY} characters"
+        raise ConfigurationError(
+            f"pii is hash and {lack}; set LEADHOUSE__PII_KEY, or pii_key under [leadhouse] in .dlt/secrets.toml, to a "
+            f"secret of {_SHORTEST_KEY} characters or more (`openssl rand -hex 32` makes one), and keep a copy of it"
+        )
+    register_secrets([str(told)])
+    return Pseudonyms(str(told))
+
+
+def configured(crm: "Crm") -> Mask:
+    """Return the mask of a pipeline that leadhouse does not run: as configured; such a pipeline remembers nothing.
+
+    Raises:
+        ConfigurationError: the mode is none, or has no key.
+    """
+    mode = asked_for(None) or Mode.KEEP
+    return Mask(crm, mode, pseudonyms(mode))
+
+
+def settle(session: "Session", flag: str | None, *, full: bool) -> None:
+    """Give a run its mask: as asked for where a sync may, else as the dataset remembers.
+
+    Another mode or key than the one in force is remembered before the first row is written in it, and what the
+    warehouse holds is masked where it lies. The full read that follows is known to be unfinished until it ends.
+
+    Args:
+        session: the run.
+        flag: the mode that was asked for.
+        full: everything is read again.
+
+    Raises:
+        ConfigurationError: another mode or key than the one in force, without a full read; no key.
+        WarehouseRefusedError: the destination's rows cannot be masked where they lie.
+    """
+    slot = session.slot
+    fresh, before = not slot, Memory.of(slot)
+    asked = asked_for(flag) if session.summary.command == "sync" or fresh else None
+    mode = asked or before.mode
+    made = pseudonyms(mode)
+    memory = replace(before, mode=mode, key_check=made.check if made else "")
+    session.mask = mask = Mask(session.crm, mode, made, memory.forgotten)
+    if memory == before and not before.changing:
+        return
+    if memory != before and not fresh and not full:
+        raise ConfigurationError(_refusal(session, before, memory))
+    if session.warehouse.read_only or (session.summary.command != "sync" and not fresh):
+        return
+    rewriting = _rewriting(session, mask)
+    if memory != before:
+        session.remember(replace(memory, changing=not fresh), anew=not fresh)
+    if rewriting is not None:
+        log.info("personal data in the warehouse is masked", mode=mode.value)
+        rewriting.everything()
+
+
+def settled(session: "Session") -> None:
+    """Every row was written again: the mode in force is that of all."""
+    memory = Memory.of(session.slot)
+    if memory.changing:
+        session.remember(replace(memory, changing=False))
+
+
+def _rewriting(session: "Session", mask: Mask) -> "Rewriting | None":
+    """Return what masks the warehouse's rows where they lie, None where there is nothing to mask."""
+    from leadhouse.rewriting import Rewriting  # noqa: PLC0415 - rarely needed
+
+    if mask.mode is Mode.KEEP or not session.inventory(session.crm.leads).exists:
+        return None
+    return Rewriting(session.crm, session.warehouse, session.pipeline, mask)
+
+
+def _refusal(session: "Session", before: Memory, memory: Memory) -> str:
+    place = f"the dataset {session.warehouse.dataset} of {session.warehouse.target.label}"
+    if before.mode is memory.mode:
+        return (
+            f"{place} was hashed with another key; set LEADHOUSE__PII_KEY to that one, or hash everything anew with "
+            "`leadhouse sync SOURCE --full`"
+        ).replace("SOURCE", session.summary.source)
+    return (
+        f"{place} is in the mode {before.mode} of personal data, and {memory.mode} was asked for; to change it for "
+        f"all rows run `leadhouse sync {session.summary.source} --pii {memory.mode} --full`, else leave --pii and "
+        "LEADHOUSE__PII out"
+    )

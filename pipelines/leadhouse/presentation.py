@@ -1,0 +1,69 @@
+"""What a good run leaves for people beside the rows: foreign keys, comments, and the views of its dataset."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from leadhouse import logs
+from leadhouse.catalog import Catalog, Schema, catalog
+from leadhouse.comments import describe
+from leadhouse.crm import Crm
+from leadhouse.dataset_views import dataset_views, view_columns
+from leadhouse.dlt_tables import stored_kinds
+from leadhouse.keys import make_references
+from leadhouse.redact import redact
+from leadhouse.view_making import MADE, View, alone, replace, transaction
+from leadhouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+log = logs.get_logger("leadhouse.views")
+
+
+def present(warehouse: Warehouse, crm: Crm, pipeline: "Pipeline") -> None:
+    """Bring foreign keys, comments and views of a dataset up to date; whatever hinders is a warning.
+
+    Args:
+        warehouse: held by this run; other destinations than DuckDB and Postgres get none of it.
+        crm: the source.
+        pipeline: knows the columns of the tables.
+    """
+    if warehouse.connection is None:
+        return
+    with _or_warning("foreign keys and views"), closing(warehouse.connection.cursor()) as cursor:
+        schema = Schema.of(cursor, warehouse.target.kind, warehouse.dataset)
+        held = catalog(schema)
+        make_references(schema, crm, held)
+        known = pipeline.default_schema
+        custom = crm.customs(schema.ask, stored_kinds(known, crm.leads.root), view_columns(crm.name))
+        with _or_warning("comments"):
+            columns = {name: table["columns"].keys() for name, table in known.tables.items()}
+            describe(schema, crm.contract, held.tables, columns, custom.fields or {})
+        # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
+        prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
+        _refresh(schema, held, dataset_views(crm.name, prefix, custom))
+
+
+def _refresh(schema: Schema, held: Catalog, views: Sequence[View]) -> None:
+    """Make or replace the views that the warehouse has otherwise."""
+    foreign = [
+        view.name
+        for view in views
+        if view.name in held.tables or (view.name in held.views and MADE not in (held.views[view.name] or ""))
+    ]
+    if foreign:
+        log.warning("no views of these names: the dataset has others of yours; rename them", names=foreign)
+    lacking = [view for view in views if view.name not in foreign and held.views.get(view.name) != view.comment]
+    if lacking:
+        with alone(schema.cursor, schema.kind, schema.dataset), transaction(schema.cursor):
+            replace(schema.cursor, schema.kind, schema.place, lacking)
+
+
+@contextmanager
+def _or_warning(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the tables are complete without them
+        why = redact(str(error).split("\n", 1)[0])
+        log.warning("not everything beside the rows is up to date; the next run tries again", what=what, why=why)
