@@ -286,6 +286,7 @@ class Crm:
         codes: types of custom fields whose values are texts that name something: stages, rows of the CRM, variants.
         figures: types whose values are ids, numbers, money, times or flags. All other types are free text, which
             counts as personal data.
+        campaigns: codes of custom fields that tell where a lead came from, not who it is, whatever their types.
     """
 
     name: str
@@ -298,6 +299,7 @@ class Crm:
     fields: str | None = None
     codes: frozenset[str] = frozenset()
     figures: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> Chain:

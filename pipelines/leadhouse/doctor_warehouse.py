@@ -3,11 +3,13 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from leadhouse.cursor import Cursor
 from leadhouse.datasets import filled, looking
 from leadhouse.errors import WarehouseRefusedError
 from leadhouse.findings import Findings
+from leadhouse.pii import outlook
 from leadhouse.pipeline import looked_at
 from leadhouse.state import stored
 from leadhouse.times import in_words
@@ -47,11 +49,12 @@ def state(found: Findings, warehouse: Warehouse, source: str) -> None:
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the warehouse cannot be read.
     """
     nothing = "nothing was synced yet; the first run reads everything"
-    if warehouse.target.connects and warehouse.dataset not in filled(warehouse.target, lock_timeout=5):
-        found.ok("state", nothing)
-        return
-    with looked_at(warehouse) as pipeline:
-        cursor = Cursor.from_dict((stored(pipeline, source) or {}).get("cursor") if pipeline.schemas else None)
+    slot: dict[str, Any] = {}
+    if not warehouse.target.connects or warehouse.dataset in filled(warehouse.target, lock_timeout=5):
+        with looked_at(warehouse) as pipeline:
+            slot = (stored(pipeline, source) or {}) if pipeline.schemas else {}
+    found.check("personal data", lambda: found.ok("personal data", outlook(slot, warehouse, source)))
+    cursor = Cursor.from_dict(slot.get("cursor"))
     if cursor.cursor is None:
         found.ok("state", nothing if cursor.window is None else "the first window is open; the next run goes on in it")
         return

@@ -154,7 +154,8 @@ class Mask:
 
     def _plain(self, personal: PersonalTable, table: pa.Table, spared: Reviewed) -> Any:
         """Return which rows hold a value of a field without free text, None where the table does not tell."""
-        told = [pc.is_in(table.column(name), _texts_of(self._plain_types)) for name in personal.told_by]
+        plain = {"type": self._crm.codes | self._crm.figures, "code": self._crm.campaigns}
+        told = [pc.is_in(table.column(name), _texts_of(plain[name])) for name in personal.told_by]
         if personal.field_column:
             told.append(pc.is_in(table.column(personal.field_column), _texts_of(spared.fields)))
         if not told:
@@ -168,10 +169,6 @@ class Mask:
         """Return which rows belong to forgotten ones, None where none can."""
         forgotten = self._forgotten.get(personal.root)
         return None if forgotten is None else pc.is_in(table.column(personal.id_column), forgotten)
-
-    @property
-    def _plain_types(self) -> frozenset[str]:
-        return self._crm.codes | self._crm.figures
 
     def _fingerprinted(self, chain: "Chain", tables: Mapping[str, pa.Table]) -> pa.Table:
         root = tables[chain.root]

@@ -66,7 +66,7 @@ class PersonalTable:
 
     @property
     def told_by(self) -> tuple[str, ...]:
-        """Columns that tell the type of a row's field."""
+        """Columns that tell the type of a row's field, and its code."""
         beside = ("type", "code") if "value" in self.marked else ()
         return tuple(name for name in beside if name in self.table.columns)
 

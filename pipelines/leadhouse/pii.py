@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leadhouse.crm import Crm
     from leadhouse.rewriting import Rewriting
     from leadhouse.session import Session
+    from leadhouse.warehouse import Warehouse
 
 log = logs.get_logger("leadhouse.pii")
 
@@ -134,7 +135,7 @@ def settle(session: "Session", flag: str | None, *, full: bool) -> None:
     if memory == before and not before.changing:
         return
     if memory != before and not fresh and not full:
-        raise ConfigurationError(_refusal(session, before, memory))
+        raise ConfigurationError(_refusal(session.warehouse, session.summary.source, before, memory))
     if session.warehouse.read_only or (session.summary.command != "sync" and not fresh):
         return
     rewriting = _rewriting(session, mask)
@@ -161,15 +162,33 @@ def _rewriting(session: "Session", mask: Mask) -> "Rewriting | None":
     return Rewriting(session.crm, session.warehouse, session.pipeline, mask)
 
 
-def _refusal(session: "Session", before: Memory, memory: Memory) -> str:
-    place = f"the dataset {session.warehouse.dataset} of {session.warehouse.target.label}"
+def outlook(slot: Mapping[str, Any], warehouse: "Warehouse", source: str) -> str:
+    """Return in words what the next sync does with personal data.
+
+    Raises:
+        ConfigurationError: it would be refused.
+        StateError: what is remembered cannot be read.
+    """
+    before = Memory.of(slot)
+    mode = asked_for(None) or before.mode
+    made = pseudonyms(mode)
+    memory = replace(before, mode=mode, key_check=made.check if made else "")
+    if slot and memory != before:
+        raise ConfigurationError(_refusal(warehouse, source, before, memory))
+    forgotten = sum(map(len, before.forgotten.values()))
+    told = {Mode.KEEP: "kept", Mode.HASH: "hashed", Mode.DROP: "dropped"}[mode]
+    rest = "; the next sync is a full one, which ends a change of mode" if before.changing else ""
+    return f"it is {told}{f', {forgotten:,} rows are forgotten' if forgotten else ''}{rest}"
+
+
+def _refusal(warehouse: "Warehouse", source: str, before: Memory, memory: Memory) -> str:
+    place = f"the dataset {warehouse.dataset} of {warehouse.target.label}"
     if before.mode is memory.mode:
         return (
             f"{place} was hashed with another key; set LEADHOUSE__PII_KEY to that one, or hash everything anew with "
-            "`leadhouse sync SOURCE --full`"
-        ).replace("SOURCE", session.summary.source)
+            f"`leadhouse sync {source} --full`"
+        )
     return (
         f"{place} is in the mode {before.mode} of personal data, and {memory.mode} was asked for; to change it for "
-        f"all rows run `leadhouse sync {session.summary.source} --pii {memory.mode} --full`, else leave --pii and "
-        "LEADHOUSE__PII out"
+        f"all rows run `leadhouse sync {source} --pii {memory.mode} --full`, else leave --pii and LEADHOUSE__PII out"
     )

@@ -391,6 +391,8 @@ def _work(work: Callable[[Session], None], session: Session, *, history: bool, p
     finally:
         session.portal.pause.cancel()
         session.portal.close()
+        if session.mask is not None:
+            session.mask.close()
     if problem is not None:
         session.account()
         session.summary.error = redact(str(problem))

@@ -76,6 +76,7 @@ def test_a_forgotten_person_is_nowhere_and_stays_away(crossed_scene: AnyScene) -
     assert _forget(scene, lead).leads == (lead,)
 
     _assert_absent(scene)
+    assert not Path(scene.to.removeprefix("duckdb:") + ".wal").exists()
     personal = {
         name for name, told in contents.contract(scene.source)["leads"]["columns"].items() if "personal" in told
     }

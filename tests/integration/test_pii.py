@@ -11,6 +11,7 @@ from any_scene import AnyScene, Crash, crash_at
 from kommo_scene import KommoScene
 from leadhouse import state
 from leadhouse.errors import ConfigurationError, StateError
+from leadhouse.rewriting import Rewriting
 from leadhouse.session import Session
 from leaks.traces import of_warehouse
 from scene import Scene
@@ -93,8 +94,9 @@ def _owners(scene: AnyScene) -> list[int]:
 
 @pytest.mark.parametrize("mode", ["hash", "drop"])
 def test_a_new_mode_takes_a_full_read_and_reaches_rows_that_the_portal_has_no_more(
-    crossed_scene: AnyScene, mode: str
+    crossed_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
+    monkeypatch.setattr("leadhouse.rewriting._ROWS", 40)
     scene = crossed_scene.synced()
     gone, *_ = scene.ids()
     phones = _count(scene, "*", scene.phones_table)
@@ -200,6 +202,26 @@ def test_a_change_of_mode_that_dies_goes_on_in_the_new_one(
         _assert_absent(scene)
     scene.later()
     assert scene.sync().rows_written == 0, "the change is over"
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_masking_in_place_that_dies_is_completed_by_the_next_sync(
+    file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    scene = file_scene.synced()
+    gone, *_ = scene.ids()
+    scene.delete(gone)
+    scene.reconcile()
+    with monkeypatch.context() as cut:
+        crash_at(cut, Rewriting, "_masked", step, after=True)
+        with pytest.raises(Crash):
+            scene.sync(pii="hash", full=True)
+
+    scene.sync()
+
+    assert scene.verify().differences == []
+    assert len(scene.title(gone)) == 32
+    _assert_absent(scene)
 
 
 def test_a_full_read_of_before_is_not_gone_on_with_in_another_mode(

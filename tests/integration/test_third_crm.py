@@ -99,18 +99,25 @@ def test_a_third_crm_is_synced_compared_and_viewed(leadhouse: Command, portal: t
     verdict = told("verify", "--sample", "all")
     assert (verdict["equal"], verdict["compared"]) == (True, 300)
     assert json.loads(leadhouse("state", "show", "third"))["window"] is None
+    assert told("forget", "7") == {"forgotten": [7], "unknown": [], "also_in": []}
+    assert told("sync", "--full")["leads_read"] == 300
+    assert told("verify", "--sample", "all")["equal"] is True
     assert json.loads(leadhouse("status", "third", "--json"))["rows"]["leads"] == 301
 
     leads = {row["lead_id"]: row for row in query("duckdb:leadhouse.duckdb", "SELECT * FROM crm.leads")}
     assert {number: row["title"] for number, row in leads.items() if row["deleted_at"] is None} == {
-        number: lead["name"] for number, lead in there.leads.items()
+        number: lead["name"] if number != 7 else None for number, lead in there.leads.items()
     }
     assert leads[9]["deleted_at"] is not None
     assert (leads[5]["amount"], leads[5]["stage_kind"], leads[5]["owner"]) == (Decimal("19.90"), "open", "Ada Invented")
     people = query("duckdb:leadhouse.duckdb", "SELECT lead_id, e164 FROM crm.people")
     assert {(row["lead_id"], row["e164"]) for row in people} == {
-        (number, f"+447700900{number % 1000:03}") for number in leads
+        (number, f"+447700900{number % 1000:03}" if number != 7 else None) for number in leads
     }
+    told("sync", "--pii", "drop", "--full")
+    assert told("verify", "--sample", "all")["equal"] is True
+    people = query("duckdb:leadhouse.duckdb", "SELECT DISTINCT value, e164, name FROM crm.people")
+    assert people == [{"value": None, "e164": None, "name": None}]
 
 
 def test_operators_see_a_third_crm(leadhouse: Command, portal: tuple[Any, str]) -> None:

@@ -91,6 +91,25 @@ def test_all_is_well_before_and_after_a_sync_and_nothing_is_changed(
 
 
 @pytest.mark.usefixtures("live_bitrix24")
+def test_a_mode_of_personal_data_that_the_next_sync_would_refuse_is_told(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADHOUSE__PII", "hash")
+    without_key = examined(call, "bitrix24", status=2)
+    monkeypatch.setenv("LEADHOUSE__PII_KEY", "a key that only this test knows")
+    before = examined(call, "bitrix24", status=0)
+    assert call("sync", "bitrix24")[0] == 0
+    after = examined(call, "bitrix24", status=0)
+    monkeypatch.setenv("LEADHOUSE__PII", "drop")
+    refused = examined(call, "bitrix24", status=2)
+
+    assert outcomes(without_key) == outcomes(refused) == {"personal data": "operator"}
+    assert "set LEADHOUSE__PII_KEY" in without_key["personal data"][1]
+    assert before["personal data"][1] == after["personal data"][1] == "it is hashed"
+    assert "--pii drop --full" in refused["personal data"][1]
+
+
+@pytest.mark.usefixtures("live_bitrix24")
 @pytest.mark.parametrize(
     ("quirk", "failed", "told"),
     [

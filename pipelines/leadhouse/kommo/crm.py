@@ -76,12 +76,7 @@ CRM = Crm(
     kept=frozenset({"custom_field_options"}),  # variants that the account dropped stay: rows still point to them
     connect=KommoPortal,
     customs=custom_part,
-    # Codes of fields among them: where a lead comes from is not personal in Bitrix24's columns of these names either.
-    codes=frozenset(
-        {
-            *("category", "multiselect", "radiobutton", "select"),
-            *("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM"),
-        }
-    ),
+    codes=frozenset({"category", "multiselect", "radiobutton", "select"}),
     figures=frozenset({"chained_list", "checkbox", "date", "date_time", "monetary", "numeric", "price"}),
+    campaigns=frozenset({"UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM"}),
 )
