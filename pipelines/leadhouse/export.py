@@ -66,6 +66,9 @@ def export(
         if held.datasets.get(dataset) != source:
             raise StateError(f"{target.label} has no dataset {dataset} of {source}; run `leadhouse sync` first")
         relations = held.relations(dataset)
+        odd = [relation.name for relation in relations if Path(relation.name).name != relation.name]
+        if odd:
+            raise ConfigurationError(f"a file cannot be called {odd[0]!r}; rename the view in {dataset}")
         with _told(folder):
             folder.mkdir(parents=True, exist_ok=True)
             before = _before(folder, dataset, form)

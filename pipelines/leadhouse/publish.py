@@ -35,7 +35,6 @@ log = logs.get_logger("leadhouse.publish")
 _MARK = "leadhouse_copy"
 _ABOUT = "what this file is a copy of; leadhouse sync --publish replaces the file"
 _DLT = ("_dlt_pipeline_state", "_dlt_loads", "_dlt_version")
-_MEMORY = "512MB"
 _READABLE = 0o444
 # A run that wrote nothing; it leaves one row in dlt's table of loads, and one in sync_runs.
 _IDLE = (
@@ -131,8 +130,8 @@ def _renamed(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         # Who opened it for writing would leave a log beside it that the next copy cannot take.
         part.chmod(part.stat().st_mode & _READABLE)
-        part.replace(path)
         _remove(Path(f"{path}.wal"))
+        part.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -210,9 +209,11 @@ def _write(held: "Snapshot", part: Path, mark: str) -> int:
     """Write a copy; return its rows."""
     import duckdb  # noqa: PLC0415 - loaded already
 
+    from leadhouse.snapshot import MEMORY  # noqa: PLC0415 - loaded already
+
     rows = 0
     with duckdb.connect(str(part)) as copy:
-        copy.execute(f"SET memory_limit = '{_MEMORY}'")
+        copy.execute(f"SET memory_limit = '{MEMORY}'")
         copy.execute("SET TimeZone = 'UTC'")
         for dataset in held.datasets:
             copy.execute(f'CREATE SCHEMA "{dataset}"')
@@ -237,7 +238,7 @@ def _copy(held: "Snapshot", table: "Held", copy: Any) -> int:
 
     name = f'"{table.schema}"."{table.name}"'
     columns = ", ".join(
-        f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}' for column in table.columns
+        f"{column.quoted} {column.copied}{'' if column.nullable else ' NOT NULL'}" for column in table.columns
     )
     copy.execute(f"CREATE TABLE {name} ({columns})")
     with closing(pa.RecordBatchReader.from_batches(table.arrow, held.rows(table))) as rows:
@@ -248,7 +249,7 @@ def _copy(held: "Snapshot", table: "Held", copy: Any) -> int:
         copy.execute(f"COMMENT ON TABLE {name} IS {_quoted(table.comment)}")
     for column in table.columns:
         if column.comment:
-            copy.execute(f'COMMENT ON COLUMN {name}."{column.name}" IS {_quoted(column.comment)}')
+            copy.execute(f"COMMENT ON COLUMN {name}.{column.quoted} IS {_quoted(column.comment)}")
     return int(count)
 
 

@@ -16,6 +16,7 @@ from leadhouse.tables import tables
 from leadhouse.warehouse import Target, connect_postgres, explain
 
 BATCH_ROWS = 10_000
+MEMORY = "512MB"
 # Bytes of a lot that Postgres' driver reads at a time.
 _BATCH_BYTES = 4 << 20
 _ARROW = {
@@ -82,6 +83,17 @@ class HeldColumn:
             return pa.list_(_arrow(item) or pa.string())
         return _arrow(self.type) or pa.string()
 
+    @property
+    def copied(self) -> str:
+        """The type of its copy in DuckDB."""
+        item = self.type.removesuffix("[]")
+        return self.type if _arrow(item) is not None else f"varchar{self.type[len(item) :]}"
+
+    @property
+    def quoted(self) -> str:
+        """Its name as SQL takes it, whatever a portal calls its fields."""
+        return '"' + self.name.replace('"', '""') + '"'
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -146,9 +158,9 @@ class Snapshot:
         schema = of.arrow
         sql = f'SELECT {", ".join(map(_selected, of.columns))} FROM "{of.schema}"."{of.name}"'  # noqa: S608 - names of the catalog
         if self.target.kind == "duckdb":
-            asked = self._connection.execute(sql)
+            told = self._connection.sql(sql)
             # 1.4 has the older name alone
-            reader = (getattr(asked, "to_arrow_reader", None) or asked.fetch_record_batch)(BATCH_ROWS)
+            reader = (getattr(told, "to_arrow_reader", None) or told.fetch_arrow_reader)(BATCH_ROWS)
             yield from (_fitting(batch, schema) for batch in reader)
             return
         with closing(self._connection.cursor()) as cursor:
@@ -183,6 +195,9 @@ def snapshot(target: Target, *, lock_timeout: float) -> Iterator[Snapshot]:
                 return
         with looking(target, lock_timeout=lock_timeout) as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
+            cursor.execute(
+                f"SET memory_limit = '{MEMORY}'"
+            )  # it would fill most of the machine's with pages of the file
             cursor.execute("BEGIN")
             yield Snapshot(target, cursor, datasets)
             return
@@ -209,7 +224,7 @@ def _arrow(kind: str) -> pa.DataType | None:
 
 def _selected(column: HeldColumn) -> str:
     """Return a column as it is selected: what Postgres' driver has no type for comes as text, decimals among it."""
-    item, name = column.type.removesuffix("[]"), f'"{column.name}"'
+    item, name = column.type.removesuffix("[]"), column.quoted
     if item not in {*_ARROW, *_SAME}:
         return f"CAST({name} AS TEXT{column.type[len(item) :]}) AS {name}"
     return name

@@ -134,6 +134,7 @@ def test_hard_values_survive_parquet(odd: str, tmp_path: Path, call: Call) -> No
 
 def test_views_of_the_dataset_are_written_too(in_duckdb: Company, tmp_path: Path, call: Call) -> None:
     in_duckdb.kommo.sync()
+    contents.execute(in_duckdb.to, 'CREATE VIEW kommo.titled AS SELECT 1 AS "size ""XL"", in %"')
     contents.execute(
         in_duckdb.to, "CREATE VIEW kommo.won AS SELECT id, list(price) AS prices FROM kommo.leads GROUP BY id"
     )
@@ -142,6 +143,17 @@ def test_views_of_the_dataset_are_written_too(in_duckdb: Company, tmp_path: Path
 
     table = pq.read_table(tmp_path / "out" / "won.parquet")
     assert table.num_rows == len(in_duckdb.kommo.ids())
+    assert pq.read_table(tmp_path / "out" / "titled.parquet").to_pylist() == [{'size "XL", in %': 1}]
+
+
+def test_a_view_that_would_lead_out_of_the_folder_is_refused(in_duckdb: Company, tmp_path: Path, call: Call) -> None:
+    in_duckdb.kommo.sync()
+    contents.execute(in_duckdb.to, 'CREATE VIEW kommo."../outside" AS SELECT 1 AS one')
+
+    status, _, err = call("export", "kommo", str(tmp_path / "out"), "--format", "csv", "--to", in_duckdb.to)
+
+    assert (status, err) == (2, "leadhouse: a file cannot be called '../outside'; rename the view in kommo\n")
+    assert not (tmp_path / "outside.csv").exists()
 
 
 def test_the_list_of_files_tells_rows_and_types(full: str, tmp_path: Path, call: Call) -> None:

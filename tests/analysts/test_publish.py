@@ -271,6 +271,10 @@ def test_a_publish_that_fails_is_told_and_the_rows_are_there(
     assert scene.check()
 
 
+def _full_disk(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_failed_copy_keeps_the_old_one_and_leaves_nothing_beside_it(
     in_duckdb: Company, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,10 +283,7 @@ def test_a_failed_copy_keeps_the_old_one_and_leaves_nothing_beside_it(
     old = contents.actual(f"duckdb:{copy}")
     scene.edit(scene.ids()[0], "newer")
 
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(publish, "_make_views", full)
+    monkeypatch.setattr(publish, "_make_views", _full_disk)
     with pytest.raises(CopyNotWrittenError, match="the disk is full, free some space") as failed:
         scene.later().sync(publish=str(copy))
 
@@ -375,6 +376,21 @@ def test_all_portals_make_one_copy_at_the_end(company: Company, copy: Path, monk
     assert (overview.exit_code, overview.unpublished) == (0, None)
     for dataset in ("bitrix24", "kommo"):
         assert contents.actual(f"duckdb:{copy}", dataset, dataset) == contents.actual(company.to, dataset, dataset)
+
+
+def test_a_copy_that_failed_is_told_of_all_portals(
+    in_duckdb: Company, copy: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**in_duckdb.bitrix24.environment(), "SOURCES__BITRIX24__BURST": "10000"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(publish, "_make_views", _full_disk)
+
+    status, out, err = call("sync", "--all", "--to", in_duckdb.to, "--publish", str(copy), "--json")
+
+    told = json.loads(out)
+    assert (status, told["exit_code"], told["done"]) == (1, 1, 1)
+    assert err.splitlines()[-1] == f"leadhouse: {told['unpublished']}"
+    assert told["unpublished"].endswith("; the next run writes it")
 
 
 def test_commands_that_look_take_the_copy_for_a_warehouse(in_duckdb: Company, copy: Path, call: Call) -> None:

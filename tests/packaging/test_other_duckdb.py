@@ -23,7 +23,10 @@ def test_syncs_and_status_work_with_the_other_duckdb(other_duckdb: Path, tmp_pat
     settings = {"SOURCES__BITRIX24__WEBHOOK_URL": webhook_url, "PYTHONPATH": str(other_duckdb)}
     python = (sys.executable, "-m", "leadhouse")
 
-    first = json.loads(run(*python, "sync", "bitrix24", "--json", cwd=tmp_path, settings=settings).stdout)
+    publish = ("--publish", "read.duckdb")
+    first = json.loads(run(*python, "sync", "bitrix24", "--json", *publish, cwd=tmp_path, settings=settings).stdout)
+    told = run(*python, "status", "--to", "duckdb:read.duckdb", "--json", cwd=tmp_path, settings=settings)
+    copied = json.loads(told.stdout)
     again = json.loads(run(*python, "sync", "bitrix24", "--json", cwd=tmp_path, settings=settings).stdout)
     full = json.loads(run(*python, "sync", "bitrix24", "--full", "--json", cwd=tmp_path, settings=settings).stdout)
     status = json.loads(run(*python, "status", "--json", cwd=tmp_path, settings=settings).stdout)
@@ -31,5 +34,5 @@ def test_syncs_and_status_work_with_the_other_duckdb(other_duckdb: Path, tmp_pat
 
     assert used == f"{OTHER}\n"
     assert (first["leads_read"], again["rows_written"], full["leads_read"]) == (120, 0, 120)
-    assert status["rows"]["leads"] == 120
+    assert status["rows"]["leads"] == copied["rows"]["leads"] == 120
     assert [run["outcome"] for run in status["runs"]] == ["done", "done", "done"]
