@@ -219,11 +219,12 @@ def versions(crm: Crm, warehouse: Warehouse, pipeline: "Pipeline", *, wanted: bo
     """
     table = next((told for told in crm.contract.values() if told.versions_of == crm.leads.root), None)
     if table is None or not warehouse.target.connects:
-        if wanted:
-            raise ConfigurationError(
-                f"no history of {crm.name} can be kept in {warehouse.target.label}: that takes a DuckDB file or "
-                "Postgres; leave --history out, or give another --to"
-            )
-        return None
+        if not wanted:
+            return None
+        place = "a DuckDB file or Postgres" if table else f"a table of versions in schemas/{crm.name}/tables.toml"
+        raise ConfigurationError(
+            f"no history of {crm.name} can be kept in {warehouse.target.label}: that takes {place}; "
+            "leave --history out, or give another --to"
+        )
     found = Versions(crm, table, warehouse, pipeline)
     return found if wanted or found.there else None

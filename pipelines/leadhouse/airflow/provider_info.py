@@ -38,6 +38,11 @@ def _shared(requests_per_second: float, pace: str) -> dict[str, Any]:
 _BITRIX24_FIELDS = {
     **_shared(2, "2 on ordinary plans, 5 on Enterprise"),
     "burst": _field("Requests at once", "50 on ordinary plans, 250 on Enterprise", _number(50)),
+    "language": _field(
+        "Language of titles",
+        "Of custom fields, like ru; the portal's where empty",
+        {**_TEXT, "pattern": "^[A-Za-z]{2}$|^$"},
+    ),
     "api": _field(
         "API", "crm.lead.* or its successor crm.item.*", {**_TEXT, "default": "lead", "enum": ["lead", "item", None]}
     ),
