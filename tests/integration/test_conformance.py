@@ -44,8 +44,7 @@ def promised_columns(scene: AnyScene) -> dict[str, dict[str, str]]:
 
 
 def columns(scene: AnyScene) -> dict[str, dict[str, str]]:
-    views = contents.contract(f"views/{scene.source}")
-    return {name: told for name, told in contents.columns(scene.to, scene.dataset).items() if name not in views}
+    return contents.table_columns(scene.to, scene.dataset, scene.source)
 
 
 def test_the_first_sync_equals_the_portal(every_scene: AnyScene) -> None:
