@@ -79,6 +79,11 @@ def columns(to: str, dataset: str = "bitrix24") -> dict[str, dict[str, str]]:
         return _columns(run, dataset)
 
 
+def table_columns(to: str, dataset: str, source: str) -> dict[str, dict[str, str]]:
+    """Return the same without the views of the source."""
+    return {name: told for name, told in columns(to, dataset).items() if name not in contract(f"views/{source}")}
+
+
 def _columns(run: Callable[[str], list[Row]], dataset: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for row in run(

@@ -39,7 +39,7 @@ def make_keys(warehouse: Warehouse, crm: Crm) -> None:
 
 
 def make_references(schema: Schema, crm: Crm, held: Catalog) -> None:
-    """Make the foreign keys that a Postgres dataset lacks: after rows came, which are checked at once.
+    """Make the foreign keys that a Postgres dataset lacks, and statistics: after rows came, which are checked at once.
 
     Args:
         schema: the dataset.
@@ -47,7 +47,11 @@ def make_references(schema: Schema, crm: Crm, held: Catalog) -> None:
         held: what the schema has.
     """
     if schema.kind == "postgres":
-        _make(schema.cursor, list(_references(schema.place, crm, held)))
+        lacking = list(_references(schema.place, crm, held))
+        # New tables have no statistics for a while, and Postgres makes poor plans of the views over them.
+        new = [table for table in crm.contract if lacking and table in held.tables]
+        statistics = [(f"statistics of {table}", f"ANALYZE {schema.place}.{identifier(table)}") for table in new]
+        _make(schema.cursor, [*lacking, *statistics])
 
 
 def _make(cursor: Any, statements: Sequence[tuple[str, str]]) -> None:

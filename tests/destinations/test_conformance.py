@@ -41,7 +41,7 @@ def test_a_life_with_bitrix24(scene: AnyScene, tmp_path: Path) -> None:
     """A first sync, edits, removed phones, a new field, a lost disk: the tables equal the portal throughout."""
     assert scene.sync().leads_read == len(scene.portal)
     scene.check(ignoring_deleted=False)
-    assert contents.columns(scene.to, scene.dataset) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
 
     owner, last = scene.with_phone(), scene.ids()[-1]
     scene.later().drop_phones(owner)
@@ -55,7 +55,7 @@ def test_a_life_with_bitrix24(scene: AnyScene, tmp_path: Path) -> None:
     row = scene.lead(last)
     assert (row["uf_crm_deposit"], row["opportunity"]) == (Decimal("0.10"), Decimal("9999999999999.99"))
     scene.check()
-    assert contents.columns(scene.to, scene.dataset) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
 
     written, cursor = scene.written_at(), scene.state()["cursor"]
     summary = scene.later().sync()
@@ -72,7 +72,7 @@ def test_a_life_with_kommo(kommo_scene: AnyScene) -> None:
     scene = kommo_scene
     scene.sync()
     scene.check(ignoring_deleted=False)
-    assert contents.columns(scene.to, scene.dataset) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
     owner, gone = scene.with_phone(), scene.ids()[3]
     scene.later().drop_phones(owner)
     scene.life(create=3, edit=4, seed=2)

@@ -45,7 +45,7 @@ def promised_columns(scene: AnyScene) -> dict[str, dict[str, str]]:
 
 
 def columns(scene: AnyScene) -> dict[str, dict[str, str]]:
-    return contents.columns(scene.to, scene.dataset)
+    return contents.table_columns(scene.to, scene.dataset, scene.source)
 
 
 def test_the_first_sync_equals_the_portal(every_scene: AnyScene) -> None:

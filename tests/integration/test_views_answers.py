@@ -132,7 +132,8 @@ def test_findings_on_the_data(both_scene: Scene) -> None:
     portal.delete_lead(fourth)
     both_scene.later().sync(reconcile=True)
 
-    told, found = Portrait(portal), defaultdict(dict[int, Row])
+    told = Portrait(portal)
+    found: dict[str, dict[int, Row]] = defaultdict(dict)
     for row in both_scene.rows("SELECT * FROM bitrix24.data_quality"):
         assert row["lead_id"] not in found[row["problem"]]
         found[row["problem"]][row["lead_id"]] = row

@@ -41,13 +41,18 @@ def custom_part(ask: Ask, kinds: Mapping[str, Kind], taken: Collection[str]) -> 
     for column, name, title, kind, many, dictionary in ask(_FIELDS):
         told.setdefault(column, _Field(column, name, title or "", kind or "", bool(many), dictionary or ""))
     # Columns come to the end of `leads`, and so to the end of the view: Postgres adds them there without ado.
-    many = [field for column, field in told.items() if field.is_multiple and column not in kinds]
+    many = [field for field in told.values() if field.is_multiple]
     single = [_single(column, told, kinds) for column in kinds if column not in contract]
     fields = [*((field, "", field.column) for field in many), *single]
     names = column_names([(field.title, tail, column) for field, tail, column in fields], taken)
 
     columns = [f"many.{identifier(field.column)}" for field in many]
     joins = [_many(many)] if many else []
+    lists = {
+        f"own_{number}": column for number, (field, _, column) in enumerate(single) if _is_list(field, kinds[column])
+    }
+    if lists:
+        joins.append(_variants(lists))
     for number, (field, tail, column) in enumerate(single):
         held = f"l.{identifier(column)}"
         word, join = ("", "") if tail else _word(field, kinds[column], f"own_{number}", held)
@@ -74,14 +79,19 @@ def _single(column: str, told: Mapping[str, _Field], kinds: Mapping[str, Kind]) 
     return told.get(column, _Field(column, column.upper(), "", "", False, "")), "", column
 
 
+def _is_list(field: _Field, kind: Kind) -> bool:
+    """Tell whether a column holds the variants of a list field."""
+    return field.type == "enumeration" and kind is Kind.BIGINT
+
+
 def _word(field: _Field, kind: Kind, alias: str, held: str) -> tuple[str, str]:
     """Return what tells a value in words, and the join that it needs; nothing where a value speaks for itself.
 
     A column that was made for a field of another type is shown as it is.
     """
-    if field.type == "enumeration" and kind is Kind.BIGINT:
-        on = f"{alias}.field = {literal(field.column)} AND {alias}.id = {held}"
-        return f"coalesce({alias}.value, CAST({held} AS TEXT))", _join("lead_field_options", alias, on)
+    if _is_list(field, kind):
+        word = f"variant.{alias}_words[array_position(variant.{alias}_ids, {held})]"
+        return f"coalesce({word}, CAST({held} AS TEXT))", ""
     if field.type == "employee" and kind is Kind.BIGINT:
         name = f"nullif(concat_ws(' ', {alias}.name, {alias}.last_name), '')"
         return f"coalesce({name}, 'user ' || CAST({held} AS TEXT))", _join("users", alias, f"{alias}.id = {held}")
@@ -93,6 +103,32 @@ def _word(field: _Field, kind: Kind, alias: str, held: str) -> tuple[str, str]:
 
 def _join(table: str, alias: str, on: str) -> str:
     return f"\nLEFT JOIN {{dataset}}.{table} AS {alias} ON {on}"
+
+
+def _variants(lists: Mapping[str, str]) -> str:
+    """Return the join that gives the variants of list fields, by alias and column: ids, and texts in the same order.
+
+    A portal may have hundreds of such fields: as many joins take DuckDB a minute to plan, and Postgres might gather
+    them anew for each lead, if they were not materialized.
+    """
+    held = ",\n        ".join(
+        f"array_agg(o.{what} ORDER BY o.id) FILTER (WHERE o.field = {literal(column)}) AS {alias}_{name}"
+        for alias, column in lists.items()
+        for what, name in (("id", "ids"), ("value", "words"))
+    )
+    return "\n".join(
+        (
+            "",
+            "LEFT JOIN (",
+            "    WITH gathered AS MATERIALIZED (",
+            "    SELECT",
+            f"        {held}",
+            "    FROM {dataset}.lead_field_options AS o",
+            "    )",
+            "    SELECT * FROM gathered",
+            ") AS variant ON true",
+        )
+    )
 
 
 def _many(fields: Sequence[_Field]) -> str:
