@@ -1,11 +1,12 @@
 """What a good run leaves for people beside the rows: foreign keys, comments, and the views of its dataset."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from leadhouse import logs
 from leadhouse.catalog import Catalog, Schema, catalog
+from leadhouse.columns import Kind
 from leadhouse.comments import describe
 from leadhouse.crm import Crm
 from leadhouse.dataset_views import dataset_views, view_columns
@@ -43,6 +44,20 @@ def present(warehouse: Warehouse, crm: Crm, pipeline: "Pipeline") -> None:
         # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
         prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
         _refresh(schema, held, dataset_views(crm.name, prefix, custom))
+
+
+def present_views(warehouse: Warehouse, crm: Crm, kinds: Mapping[str, Kind]) -> None:
+    """Make the views of a dataset in a copy of it, a DuckDB file; whatever hinders is a warning.
+
+    Args:
+        warehouse: held.
+        crm: the source.
+        kinds: of the columns that the root table of leads has.
+    """
+    with _or_warning("views"), closing(warehouse.connection.cursor()) as cursor:
+        schema = Schema.of(cursor, warehouse.target.kind, warehouse.dataset)
+        custom = crm.customs(schema.ask, kinds, view_columns(crm.name))
+        _refresh(schema, catalog(schema), dataset_views(crm.name, "", custom))
 
 
 def _refresh(schema: Schema, held: Catalog, views: Sequence[View]) -> None:
