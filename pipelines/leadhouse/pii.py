@@ -140,7 +140,8 @@ def settle(session: "Session", flag: str | None, *, full: bool) -> None:
         return
     rewriting = _rewriting(session, mask)
     if memory != before:
-        session.remember(replace(memory, changing=not fresh), anew=not fresh)
+        # Rows without a memory: the state was reset, or the first run died.
+        session.remember(replace(memory, changing=not fresh or rewriting is not None), anew=not fresh)
     if rewriting is not None:
         log.info("personal data in the warehouse is masked", mode=mode.value)
         rewriting.everything()

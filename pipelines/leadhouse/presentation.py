@@ -1,6 +1,6 @@
 """What a good run leaves for people beside the rows: foreign keys, comments, and the views of its dataset."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,12 @@ from leadhouse.catalog import Catalog, Schema, catalog
 from leadhouse.columns import Kind
 from leadhouse.comments import describe
 from leadhouse.crm import Crm
+from leadhouse.custom_part import CustomPart
 from leadhouse.dataset_views import dataset_views, view_columns
 from leadhouse.dlt_tables import stored_kinds
 from leadhouse.keys import make_references
 from leadhouse.redact import redact
-from leadhouse.view_making import MADE, View, alone, replace, transaction
+from leadhouse.view_making import MADE, alone, replace, transaction
 from leadhouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -37,31 +38,35 @@ def present(warehouse: Warehouse, crm: Crm, pipeline: "Pipeline") -> None:
         held = catalog(schema)
         make_references(schema, crm, held)
         known = pipeline.default_schema
-        custom = crm.customs(schema.ask, stored_kinds(known, crm.leads.root), view_columns(crm.name))
+        custom = _custom(schema, crm, stored_kinds(known, crm.leads.root))
         with _or_warning("comments"):
             columns = {name: table["columns"].keys() for name, table in known.tables.items()}
             describe(schema, crm.contract, held.tables, columns, custom.fields or {})
-        # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
-        prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
-        _refresh(schema, held, dataset_views(crm.name, prefix, custom))
+        _refresh(schema, held, crm, custom)
 
 
-def present_views(warehouse: Warehouse, crm: Crm, kinds: Mapping[str, Kind]) -> None:
-    """Make the views of a dataset in a copy of it, a DuckDB file; whatever hinders is a warning.
+def make_views(warehouse: Warehouse, crm: Crm, kinds: Mapping[str, Kind]) -> None:
+    """Make the views of a dataset in a copy of it; whatever hinders is a warning.
 
     Args:
-        warehouse: held.
+        warehouse: the copy, held.
         crm: the source.
-        kinds: of the columns that the root table of leads has.
+        kinds: of the columns of `leads`.
     """
     with _or_warning("views"), closing(warehouse.connection.cursor()) as cursor:
         schema = Schema.of(cursor, warehouse.target.kind, warehouse.dataset)
-        custom = crm.customs(schema.ask, kinds, view_columns(crm.name))
-        _refresh(schema, catalog(schema), dataset_views(crm.name, "", custom))
+        _refresh(schema, catalog(schema), crm, _custom(schema, crm, kinds))
 
 
-def _refresh(schema: Schema, held: Catalog, views: Sequence[View]) -> None:
+def _custom(schema: Schema, crm: Crm, kinds: Mapping[str, Kind]) -> CustomPart:
+    return crm.customs(schema.ask, kinds, view_columns(crm.name))
+
+
+def _refresh(schema: Schema, held: Catalog, crm: Crm, custom: CustomPart) -> None:
     """Make or replace the views that the warehouse has otherwise."""
+    # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
+    prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
+    views = dataset_views(crm.name, prefix, custom)
     foreign = [
         view.name
         for view in views

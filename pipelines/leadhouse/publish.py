@@ -255,16 +255,18 @@ def _copy(held: "Snapshot", table: "Held", copy: Any) -> int:
 
 def _make_views(held: "Snapshot", part: Path) -> None:
     """Make the views in the copy, as a run makes them in a warehouse."""
-    from leadhouse.crm import crm  # noqa: PLC0415 - Arrow's weight is loaded late
-    from leadhouse.presentation import present_views  # noqa: PLC0415
+    from leadhouse.columns import ARROW  # noqa: PLC0415 - Arrow's weight is loaded late
+    from leadhouse.crm import crm  # noqa: PLC0415
+    from leadhouse.presentation import make_views  # noqa: PLC0415
     from leadhouse.views import refresh_views  # noqa: PLC0415
 
+    kinds = {arrow: kind for kind, arrow in ARROW.items()}
     for dataset, source in held.datasets.items():
-        warehouse, known = Warehouse(Target("duckdb", str(part)), dataset, lock_timeout=0.0), crm(source)
-        root = held.held[dataset].get(known.leads.root)
-        kinds = {column.name: column.kind for column in root.columns if column.kind} if root else {}
+        known = crm(source)
+        columns = held.held[dataset][known.leads.root].columns
+        warehouse = Warehouse(Target("duckdb", str(part)), dataset, lock_timeout=0.0)
         with warehouse.held():
-            present_views(warehouse, known, kinds)
+            make_views(warehouse, known, {told.name: kinds[told.arrow] for told in columns if told.arrow in kinds})
             refresh_views(warehouse)
 
 

@@ -204,18 +204,20 @@ def test_a_change_of_mode_that_dies_goes_on_in_the_new_one(
     assert scene.sync().rows_written == 0, "the change is over"
 
 
-@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize(("step", "without_state"), [(1, False), (4, False), (1, True)])
 def test_masking_in_place_that_dies_is_completed_by_the_next_sync(
-    file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, step: int
+    file_scene: AnyScene, monkeypatch: pytest.MonkeyPatch, *, step: int, without_state: bool
 ) -> None:
     scene = file_scene.synced()
     gone, *_ = scene.ids()
     scene.delete(gone)
     scene.reconcile()
+    if without_state:
+        state.reset(scene.warehouse(), scene.source, lock_timeout=5.0)
     with monkeypatch.context() as cut:
         crash_at(cut, Rewriting, "_masked", step, after=True)
         with pytest.raises(Crash):
-            scene.sync(pii="hash", full=True)
+            scene.sync(pii="hash", full=not without_state)
 
     scene.sync()
 
