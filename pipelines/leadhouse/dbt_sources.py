@@ -42,7 +42,7 @@ def sources_yml(sections: Sequence[Section]) -> str:
 
 def _source(section: Section) -> dict[str, Any]:
     about = f"what leadhouse keeps of {section.source}" if section.source else "every dataset of leadhouse in one"
-    there = [entry for entry in section.tables if entry.there is not False]
+    there = [entry for entry in section.tables if entry.there or (entry.there is None and not entry.optional)]
     return {
         "name": section.dataset,
         "schema": section.dataset,
@@ -68,7 +68,7 @@ def _table(section: Section, entry: TableEntry) -> dict[str, Any]:
 
 def _column(section: Section, entry: TableEntry, column: ColumnEntry) -> dict[str, Any]:
     title = f"{column.title}: " if column.title else ""
-    told: dict[str, Any] = {"name": column.name, "data_type": _TYPES.get(column.type, column.type)}
+    told: dict[str, Any] = {"name": column.name, "data_type": _type(column.type)}
     told["description"] = f"{title}{column.about}"
     if not column.name.replace("_", "a").isalnum() or not column.name.isascii() or column.name != column.name.lower():
         told["quote"] = True
@@ -84,3 +84,8 @@ def _column(section: Section, entry: TableEntry, column: ColumnEntry) -> dict[st
     if tests:
         told["data_tests"] = tests
     return told
+
+
+def _type(told: str) -> str:
+    item = told.removesuffix("[]")
+    return _TYPES.get(item, item) + told[len(item) :]

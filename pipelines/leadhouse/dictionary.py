@@ -26,15 +26,6 @@ _SHOWN = 10
 _AS = "\u00a0AS\u00a0"
 _JOINED = 3
 _CURRENCY = "_currency"
-# Types of the databases in the words of `schemas/`.
-_IN_WORDS = {
-    "varchar": "text",
-    "character varying": "text",
-    "timestamp with time zone": "timestamp",
-    "double precision": "double",
-    "decimal(18,2)": "decimal",
-    "numeric(18,2)": "decimal",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +89,7 @@ class TableEntry:
         sql: a query to begin with, the same text for DuckDB and Postgres.
         there: whether the warehouse has it; None where none was given.
         fields: portal fields whose values are rows of it.
+        optional: it is there only where somebody asked for it.
     """
 
     name: str
@@ -109,6 +101,7 @@ class TableEntry:
     sql: str
     there: bool | None = None
     fields: Sequence[PortalField] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +172,14 @@ def _views(name: str) -> Mapping[str, Table]:
 def _entry(table: Table, dataset: str, others: Mapping[str, Table], *, is_view: bool) -> TableEntry:
     columns = [_column(column, table) for column in table.columns.values()]
     sql = _example(table, dataset, others)
-    return TableEntry(table.name, table.grain, table.key, table.question, is_view, columns, sql)
+    optional = table.versions_of is not None
+    return TableEntry(table.name, table.grain, table.key, table.question, is_view, columns, sql, optional=optional)
 
 
 def _column(column: Column, table: Table) -> ColumnEntry:
     return ColumnEntry(
         name=column.name,
-        type=column.kind.value,
+        type=f"{column.kind.value}[]" if column.many else column.kind.value,
         about=column.about,
         personal=column.personal,
         key=column.name in table.key,
@@ -232,7 +226,7 @@ def _told(entry: TableEntry, held: Held | None, fields: Sequence[PortalField]) -
     ]
     known = {column.name for column in columns}
     columns += [
-        _own(column.name, _IN_WORDS.get(column.type, column.type), titles, is_view=entry.is_view)
+        _own(column.name, column.kind.value if column.kind else column.type, titles, is_view=entry.is_view)
         for column in (held.columns if held else ())
         if column.name not in known and not column.name.startswith("_dlt_")
     ]

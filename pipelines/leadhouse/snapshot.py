@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from leadhouse.columns import TIMESTAMP
+from leadhouse.columns import TIMESTAMP, Kind
 from leadhouse.datasets import filled, looking
 from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.tables import tables
@@ -30,6 +30,15 @@ _ARROW = {
     "timestamp with time zone": TIMESTAMP,
 }
 _SAME = {"character varying": "varchar", "double precision": "double"}
+_KINDS = {
+    "bigint": Kind.BIGINT,
+    "text": Kind.TEXT,
+    "varchar": Kind.TEXT,
+    "boolean": Kind.BOOLEAN,
+    "double": Kind.DOUBLE,
+    "date": Kind.DATE,
+    "timestamp with time zone": Kind.TIMESTAMP,
+}
 # Of timestamp(6) and varchar(40), which DuckDB does not tell apart.
 _PRECISION = re.compile(r"(?<=timestamp)\(\d\)|(?<=character varying)\(\d+\)")
 _DECIMAL = re.compile(r"(?:numeric|decimal)\((\d+),(\d+)\)")
@@ -82,6 +91,11 @@ class HeldColumn:
         if item != self.type:
             return pa.list_(_arrow(item) or pa.string())
         return _arrow(self.type) or pa.string()
+
+    @property
+    def kind(self) -> Kind | None:
+        """The same in the words of `schemas/`; None where they have none for it."""
+        return Kind.DECIMAL if _DECIMAL.fullmatch(self.type) else _KINDS.get(_SAME.get(self.type, self.type))
 
     @property
     def copied(self) -> str:

@@ -6,4 +6,5 @@ SELECT
     type,
     is_custom
 FROM {dataset}.lead_fields
+WHERE is_custom OR NOT is_multiple
 ORDER BY column_name

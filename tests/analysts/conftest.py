@@ -74,8 +74,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> It
         patch.chdir(folder)
         for to in made.values():
             with company_into(to) as served:
-                served.bitrix24.sync()
-                served.kommo.sync()
+                served.bitrix24.sync(history=True)
+                served.kommo.sync(history=True)
     yield made
     administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 

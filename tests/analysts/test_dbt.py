@@ -21,6 +21,7 @@ from kommo_scene import KommoScene
 from leadhouse.dbt_sources import sources_yml
 from leadhouse.dictionary import everything
 from leadhouse.sandbox import bitrix24, kommo
+from leadhouse.tables import tables
 from operators.conftest import Call
 from scene import Scene
 
@@ -99,15 +100,9 @@ def test_dbt_finds_the_warehouse_whole_and_fresh_though_nobody_edited_a_lead(pro
     status, told = project.dbt("test")
 
     assert (status, set(told.values())) == (0, {"pass"})
-    keys = sum(
-        len(table["key"]) + 1 for source in ("bitrix24", "kommo") for table in contents.contract(source).values()
-    )
-    references = sum(
-        "references" in column
-        for source in ("bitrix24", "kommo")
-        for table in contents.contract(source).values()
-        for column in table["columns"].values()
-    )
+    promised = [table for source in ("bitrix24", "kommo") for table in tables(source).values() if not table.versions_of]
+    keys = sum(len(table.key) + 1 for table in promised)
+    references = sum(column.references is not None for table in promised for column in table.columns.values())
     assert len(told) == keys + references
     assert project.dbt("source", "freshness") == (
         0, {"bitrix24.sync_runs": "pass", "kommo.sync_runs": "pass"},
@@ -136,12 +131,14 @@ def test_without_a_warehouse_every_table_of_the_reviewed_files_is_a_source() -> 
 
     sources = {source["name"]: {table["name"]: table for table in source["tables"]} for source in told["sources"]}
     for dataset, contract in (("bitrix24", "bitrix24"), ("kommo", "kommo"), ("crm", "views/crm")):
-        for name, table in contents.contract(contract).items():
+        assert sources[dataset].keys() >= {name for name, table in tables(contract).items() if not table.versions_of}
+        assert not any(table.versions_of for name, table in tables(contract).items() if name in sources[dataset])
+        for name, table in ((name, table) for name, table in tables(contract).items() if name in sources[dataset]):
             columns = {column["name"]: column for column in sources[dataset][name]["columns"]}
-            assert columns.keys() == table["columns"].keys()
+            assert columns.keys() == table.columns.keys()
             personal = {name for name, column in columns.items() if "config" in column}
-            assert personal == {name for name, column in table["columns"].items() if column.get("personal")}
-            assert table["grain"] in sources[dataset][name]["description"]
+            assert personal == {name for name, column in table.columns.items() if column.personal}
+            assert table.grain in sources[dataset][name]["description"]
 
 
 def test_columns_of_the_portal_are_in_the_sources(full: str, call: Call) -> None:
