@@ -1,5 +1,6 @@
 """What becomes of personal data in a dataset: as a person asks for it, and as the dataset remembers it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 log = logs.get_logger("leadhouse.pii")
 
 _SHORTEST_KEY = 16
+# Leads that tell whether a dataset without a memory is masked.
+_LOOKED_AT = 100
+_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _MODES = ", ".join(Mode)
 
 
@@ -122,12 +126,18 @@ def settle(session: "Session", flag: str | None, *, full: bool) -> None:
         full: everything is read again.
 
     Raises:
-        ConfigurationError: another mode or key than the one in force, without a full read; no key.
+        ConfigurationError: another mode or key than the one in force, without a full read; no key; rows that are masked
+            and a state that does not tell how.
         WarehouseRefusedError: the destination's rows cannot be masked where they lie.
     """
     slot = session.slot
     fresh, before = not slot, Memory.of(slot)
     asked = asked_for(flag) if session.summary.command == "sync" or fresh else None
+    if fresh and asked is None and _looks_masked(session):
+        raise ConfigurationError(
+            f"the dataset {session.warehouse.dataset} of {session.warehouse.target.label} holds hashed or dropped "
+            "personal data, and its state, which remembered that, was lost; say with --pii what is to become of it"
+        )
     mode = asked or before.mode
     made = pseudonyms(mode)
     memory = replace(before, mode=mode, key_check=made.check if made else "")
@@ -154,11 +164,25 @@ def settled(session: "Session") -> None:
         session.remember(replace(memory, changing=False))
 
 
+def _looks_masked(session: "Session") -> bool:
+    """Tell whether the warehouse has leads, and none of the first has a readable title."""
+    from leadhouse.rewriting import holds  # noqa: PLC0415 - rarely needed
+
+    chain, contract = session.crm.leads, session.crm.contract
+    title = next((told.name for told in contract[chain.root].columns.values() if told.personal), None)
+    if title is None or not holds(session.warehouse, session.pipeline, chain.root):
+        return False
+    with session.warehouse.held(), session.pipeline.sql_client() as client:
+        table = client.make_qualified_table_name(chain.root)
+        rows = client.execute_sql(f"SELECT {title} FROM {table} ORDER BY id LIMIT {_LOOKED_AT}") or ()  # noqa: S608 - of the contract
+    return bool(rows) and all(row[0] is None or _PSEUDONYM.fullmatch(row[0]) for row in rows)
+
+
 def _rewriting(session: "Session", mask: Mask) -> "Rewriting | None":
     """Return what masks the warehouse's rows where they lie, None where there is nothing to mask."""
-    from leadhouse.rewriting import Rewriting  # noqa: PLC0415 - rarely needed
+    from leadhouse.rewriting import Rewriting, holds  # noqa: PLC0415 - rarely needed
 
-    if mask.mode is Mode.KEEP or not session.inventory(session.crm.leads).exists:
+    if mask.mode is Mode.KEEP or not holds(session.warehouse, session.pipeline, session.crm.leads.root):
         return None
     return Rewriting(session.crm, session.warehouse, session.pipeline, mask)
 

@@ -27,9 +27,19 @@ _TEXT_TYPES = frozenset({"varchar", "character varying", "text"})
 _ROW = {"duckdb": "rowid", "postgres": "ctid"}
 
 
+def holds(warehouse: Warehouse, pipeline: "Pipeline", table: str) -> bool:
+    """Tell whether the dataset has a table; of databases also where the state that tells of it was lost."""
+    if warehouse.target.kind not in _ROW:
+        return bool(pipeline.schemas) and table in pipeline.default_schema.tables
+    sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+    with warehouse.held(), pipeline.sql_client() as client:
+        ((found,),) = client.execute_sql(sql, warehouse.dataset, table) or ((0,),)
+    return bool(found)
+
+
 def stored_review(crm: "Crm", warehouse: Warehouse, pipeline: "Pipeline") -> Reviewed:
     """Return the custom fields without free text, as the warehouse's dictionary of fields has them."""
-    if not crm.fields or not pipeline.schemas or crm.fields not in pipeline.default_schema.tables:
+    if not crm.fields or not holds(warehouse, pipeline, crm.fields):
         return Reviewed()
     with warehouse.held(), pipeline.sql_client() as client:
         name = client.make_qualified_table_name(crm.fields)

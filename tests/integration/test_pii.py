@@ -242,6 +242,22 @@ def test_a_full_read_of_before_is_not_gone_on_with_in_another_mode(
     scene.check()
 
 
+@pytest.mark.parametrize("mode", ["hash", "drop"])
+def test_a_lost_state_does_not_turn_a_masked_dataset_into_a_plain_one(crossed_scene: AnyScene, mode: str) -> None:
+    scene = crossed_scene
+    scene.sync(pii=mode)
+    scene.change(f"UPDATE \"{scene.dataset}\"._dlt_pipeline_state SET state = 'garbage'")  # noqa: S608 - ours
+    state.reset(scene.warehouse(), scene.source, lock_timeout=5.0)
+
+    for refused in (scene.sync, lambda: scene.sync(full=True), lambda: scene.fetch(scene.ids()[0])):
+        with pytest.raises(ConfigurationError, match="its state, which remembered that, was lost; say with --pii"):
+            refused()
+    scene.sync(pii=mode)
+
+    assert scene.verify().differences == []
+    _assert_absent(scene)
+
+
 def test_a_state_of_a_newer_release_is_not_taken_for_keep(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     newer = {"pii": {"mode": "encrypt"}, "forgotten": {}}
     monkeypatch.setattr("leadhouse.pii.Memory.to_slot", lambda _: dict(newer))
