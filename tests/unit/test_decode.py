@@ -139,7 +139,7 @@ def custom(desk: LeadDesk, field: str, told: Any) -> list[tuple[int, str]]:
         ("UF_CRM_TEXTS", ["b", "", None, "c"], [(0, "b"), (3, "c")]),
         ("UF_CRM_TEXTS", "alone", [(0, "alone")]),
         ("UF_CRM_LISTS", ["45", 46], [(0, "45"), (1, "46")]),
-        ("UF_CRM_FLAGS", [True, False, "1"], [(0, "true"), (1, "false"), (2, "1")]),
+        ("UF_CRM_FLAGS", [True, False, "1", "0"], [(0, "true"), (1, "false"), (2, "true"), (3, "false")]),
         ("UF_CRM_MONEYS", ["300|RUB", "5|USD"], [(0, "300|RUB"), (1, "5|USD")]),
         ("UF_CRM_DOUBLES", ["1.50", 2], [(0, "1.50"), (1, "2")]),
         ("UF_CRM_TIMES", ["2026-10-02T09:15:00+03:00"], [(0, "2026-10-02T06:15:00+00:00")]),
