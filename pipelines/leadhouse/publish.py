@@ -202,7 +202,8 @@ def _content(state: str, source: str) -> str:
     from dlt.common.versioned_state import decompress_state  # noqa: PLC0415 - costs half a second
 
     told: Any = decompress_state(state).get("sources", {}).get(source, {}).get(SLOT, {})
-    return json.dumps([told.get("dictionaries"), told.get("cursor", {}).get("history_through")], sort_keys=True)
+    others = {name: value for name, value in told.items() if name != "cursor"}  # the cursor moves with every run
+    return json.dumps([others, told.get("cursor", {}).get("history_through")], sort_keys=True, default=str)
 
 
 def _write(held: "Snapshot", part: Path, mark: str) -> int:

@@ -160,6 +160,12 @@ def _fetch_one(company: Company) -> None:
     company.bitrix24.fetch(company.bitrix24.ids()[0])
 
 
+def _forget_somebody(company: Company) -> None:
+    lead = company.bitrix24.ids()[0]
+    leadhouse.forget("bitrix24", [lead], to=company.to)
+    assert company.bitrix24.lead(lead)["title"] is None
+
+
 def _die_before_the_run_is_recorded(company: Company) -> None:
     company.bitrix24.edit(company.bitrix24.ids()[0], "written by a run that died")
     with pytest.MonkeyPatch.context() as patch:
@@ -170,7 +176,14 @@ def _die_before_the_run_is_recorded(company: Company) -> None:
 
 @pytest.mark.parametrize(
     "happens",
-    [_rename_a_stage, _mark_a_lead, _sync_without_publishing, _fetch_one, _die_before_the_run_is_recorded],
+    [
+        _rename_a_stage,
+        _mark_a_lead,
+        _sync_without_publishing,
+        _fetch_one,
+        _forget_somebody,
+        _die_before_the_run_is_recorded,
+    ],
 )
 def test_what_else_changed_is_published_by_the_next_run_though_it_brings_no_lead(
     company: Company, copy: Path, happens: Callable[[Company], None]
