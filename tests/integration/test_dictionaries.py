@@ -119,3 +119,20 @@ def test_a_dictionary_that_somebody_dropped_does_not_hinder(scene: Scene) -> Non
     scene.change("DROP TABLE {lead_fields}")
     scene.later().edit(scene.ids()[0], "edited")
     assert scene.sync().outcome == "done"
+
+
+def test_a_portal_without_own_fields_is_read(either_scene: Scene) -> None:
+    scene = either_scene
+    for name in list(scene.portal.userfield_map):
+        scene.portal.remove_userfield(name)
+    scene.synced()
+    assert scene.rows("SELECT * FROM {lead_field_options}") == []
+
+
+def test_a_dictionary_that_the_portal_emptied_is_empty(either_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = either_scene
+    scene.synced()
+    assert scene.rows("SELECT * FROM {currencies}")
+    monkeypatch.setattr(scene.portal, "currencies", list)
+    scene.later().sync()
+    assert scene.rows("SELECT * FROM {currencies}") == []
