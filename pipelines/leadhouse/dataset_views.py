@@ -28,12 +28,11 @@ def reviewed_views(source: str) -> Mapping[str, str]:
 
 def view_columns(source: str) -> frozenset[str]:
     """Return the names of the columns of the view that has the portal's own fields, without these."""
-    contract = tables(f"views/{source}")
     return frozenset(
         column
         for name, sql in reviewed_views(source).items()
         if "{custom_columns}" in sql
-        for column in contract[name].columns
+        for column in tables(f"views/{source}")[name].columns
     )
 
 

@@ -114,6 +114,8 @@ def test_a_third_crm_is_synced_compared_and_viewed(leadhouse: Command, portal: t
     assert {(row["lead_id"], row["e164"]) for row in people} == {
         (number, f"+447700900{number % 1000:03}" if number != 7 else None) for number in leads
     }
+    commented = "SELECT comment FROM duckdb_tables() WHERE schema_name = 'third' AND table_name = 'leads'"
+    assert query("duckdb:leadhouse.duckdb", commented)[0]["comment"].startswith("a lead")
     told("sync", "--pii", "drop", "--full")
     assert told("verify", "--sample", "all")["equal"] is True
     people = query("duckdb:leadhouse.duckdb", "SELECT DISTINCT value, e164, name FROM crm.people")
