@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _DIGITS = 32
 _PROOF = 8
+# A messenger's account behind an open line; the kind of messenger is nobody's.
+_OPEN_LINE = re.compile(r"(imol\|[a-z0-9_]+\|)(.+)", re.DOTALL)
 _EMAIL = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 _WHICH_KEY = "leadhouse: which key is this?"
 # Columns of a root table that do not come from the portal.
@@ -51,9 +53,15 @@ class Pseudonyms:
         return self._hash(_WHICH_KEY)[:_DIGITS]
 
     def of(self, text: str | None) -> str | None:
-        """Return the pseudonym of a value; e-mail addresses have one for all spellings. None, or "", has none."""
+        """Return the pseudonym of a value; None, or "", has none.
+
+        E-mail addresses have one for all spellings; an open line's account shows its kind of messenger before it.
+        """
         if not text:
             return None
+        line = _OPEN_LINE.fullmatch(text)
+        if line is not None:
+            return f"{line[1]}{self.of(line[2])}"
         if len(text) == _DIGITS and text[-_PROOF:] == self._proof(text[:-_PROOF]):
             return text
         plain = text.strip().casefold() if _EMAIL.fullmatch(text) else text

@@ -30,6 +30,16 @@ def test_a_pseudonym_is_32_hex_digits_and_masking_twice_is_masking_once(text: st
     assert Pseudonyms("another key of sixteen characters").of(told) != told
 
 
+def test_an_account_behind_an_open_line_shows_its_messenger_only() -> None:
+    one, other = NAMES.of("imol|livechat|1|67|21"), NAMES.of("imol|telegrambot|1|67|21")
+
+    assert one is not None
+    assert re.fullmatch(r"imol\|livechat\|[0-9a-f]{32}", one)
+    assert NAMES.of(one) == one
+    assert other is not None
+    assert other.split("|")[2] == one.split("|")[2]
+
+
 @given(st.emails(), st.sampled_from(["", " ", "\t "]))
 def test_an_address_has_one_pseudonym_in_every_spelling(address: str, blank: str) -> None:
     assert NAMES.of(f"{blank}{address.upper()}{blank}") == NAMES.of(address.lower())
