@@ -32,6 +32,7 @@ def _promised(scene: AnyScene) -> dict[str, dict[str, str]]:
     promised = {
         table: {column: names[told["type"]] for column, told in about["columns"].items()}
         for table, about in contents.contract(scene.source).items()
+        if "versions_of" not in about
     }
     promised["leads"] |= {column: names[kind] for column, kind in scene.custom_columns().items()}
     return promised
