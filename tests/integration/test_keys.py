@@ -25,7 +25,7 @@ def _warnings(logs: list[structlog.typing.EventDict]) -> list[tuple[str, str]]:
 
 
 def test_tables_have_keys_and_child_rows_refer_to_their_lead(each_scene: AnyScene) -> None:
-    each_scene.sync()
+    each_scene.sync(history=True)
 
     foreign = {
         f"{name}: FOREIGN KEY ({column}) REFERENCES {each_scene.dataset}.{about['references'].replace('.id', '(id)')} "
@@ -40,7 +40,7 @@ def test_tables_have_keys_and_child_rows_refer_to_their_lead(each_scene: AnyScen
 
 
 def test_life_goes_on_under_keys(each_scene: AnyScene) -> None:
-    each_scene.sync()
+    each_scene.sync(history=True)
     for seed in range(2):
         each_scene.later().life(seed=seed, create=5, edit=20, delete=3, phone_remove=3)
         with structlog.testing.capture_logs() as logs:
