@@ -191,7 +191,7 @@ def test_9_postgres_finds_leads_and_their_child_rows_by_index(postgres_url: str,
     assert {("leads", "id"), ("leads", "date_modify")} <= indexed
     assert {(table, "lead_id") for table in oracle.CHILD_TABLES} <= indexed
     assert {(table, "id") for table in oracle.MULTIFIELD_TABLES.values()} <= indexed
-    unique = [row["tablename"] for row in indexes if "CREATE UNIQUE INDEX leads_id " in row["indexdef"]]
+    unique = [row["tablename"] for row in indexes if "CREATE UNIQUE INDEX leads_pkey " in row["indexdef"]]
     assert unique == ["leads"]
 
 
