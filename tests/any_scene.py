@@ -340,7 +340,7 @@ def keeping(portal: Any, **instead: Any) -> Iterator[None]:
             setattr(portal, name, value)
 
 
-def crash_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, call: int, *, after: bool = False) -> None:
+def crash_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, call: int, *, after: bool = False) -> None:
     """Make the `call`-th call (1 is the first) of a method crash, before its work or after it."""
     original = getattr(owner, name)
     left = [call]

@@ -33,7 +33,7 @@ def describe(
     statements: list[str] = []
     for name, table in contract.items():
         told = {column.name: about(column) for column in table.columns.values()}
-        if name == ROOT:
+        if ROOT in (name, table.versions_of):
             told |= fields
         present = {column: text for column, text in told.items() if column in stored.get(name, ())}
         comment = f"{table.grain}; {_MARK} ({digest(table.grain, *present, *present.values())})"

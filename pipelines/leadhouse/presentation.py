@@ -40,7 +40,11 @@ def present(warehouse: Warehouse, crm: Crm, pipeline: "Pipeline") -> None:
         known = pipeline.default_schema
         custom = _custom(schema, crm, stored_kinds(known, crm.leads.root))
         with _or_warning("comments"):
-            columns = {name: table["columns"].keys() for name, table in known.tables.items()}
+            columns = {name: set(table["columns"]) for name, table in known.tables.items()}
+            for name, table in crm.contract.items():
+                if table.versions_of is not None:  # made in SQL: dlt does not know it
+                    original = crm.contract[table.versions_of].columns.keys()
+                    columns[name] = {*table.columns, *(columns.get(table.versions_of, set()) - original)}
             describe(schema, crm.contract, held.tables, columns, custom.fields or {})
         _refresh(schema, held, crm, custom)
 

@@ -98,7 +98,7 @@ def test_keys_of_views_are_keys(each_scene: AnyScene) -> None:
 
 
 def test_every_table_view_and_column_is_described(each_scene: AnyScene) -> None:
-    each_scene.sync()
+    each_scene.sync(history=True)
 
     told = _comments(each_scene)
 

@@ -27,23 +27,23 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from any_scene import AnyScene, Crash, crash_at, lose_disk
 from contents import Key, Row, Tables
 from difference import Family
+from leadhouse import keys
 from leadhouse.errors import StateError
 from leadhouse.inventory import Inventory
 from leadhouse.versions import Versions
-from leadhouse.warehouse import Warehouse
 from versions import check_intervals
 
-Step = tuple[type, str, bool]
+Step = tuple[Any, str, bool]
 Whole = dict[str, dict[Key, Row]]
 During = list[tuple[int, int, int]]
 
-# Where a process may die: class, method, before its work or after it.
+# Where a process may die: class or module, method, before its work or after it.
 STEPS: dict[str, Step] = {
     "before extract": (dlt.Pipeline, "extract", False),
     "after extract": (dlt.Pipeline, "extract", True),
     "after normalize": (dlt.Pipeline, "normalize", True),
     "after the schema": (dlt.Pipeline, "sync_schema", True),
-    "after the indexes": (Warehouse, "index", True),
+    "after the indexes": (keys, "make_keys", True),
     "before the note": (Versions, "note", False),
     "after the note": (Versions, "note", True),
     "before the versions": (Versions, "keep", False),
