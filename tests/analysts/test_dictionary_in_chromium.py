@@ -3,17 +3,12 @@
 Wants Chromium: make chromium.
 """
 
-import html
-import json
-import re
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from chromium import probed
 from leadhouse.dictionary import everything, of_warehouse
 from leadhouse.dictionary_page import render_page
 from leadhouse.target import Target
@@ -54,30 +49,12 @@ frames.forEach(function (frame) {
 """
 
 
-def _seen(folder: Path, page: str) -> list[dict[str, Any]]:
-    browser = shutil.which("chromium")
-    assert browser, "there is no Chromium; make chromium"
-    probe = folder / "probe.html"
-    probe.write_text(_PROBE % json.dumps(page).replace("<", "\\u003c"), encoding="utf-8")
-    done = subprocess.run(
-        [
-            browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=5000", "--dump-dom", probe.as_uri(),
-        ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    found = re.search(r'<pre id="told">(.+?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stdout[-2000:] + done.stderr
-    seen: list[dict[str, Any]] = json.loads(html.unescape(found[1]))
-    return seen
-
-
 def test_the_dictionary_fits_a_phone_and_a_desk_and_is_searched(filled: dict[str, str], tmp_path: Path) -> None:
     sections = of_warehouse(Target.parse(filled["duckdb"]), None, None, lock_timeout=5.0)
     names = [f"{section.dataset}.{entry.name}" for section in sections for entry in section.tables]
     phones = [name for name in names if name.endswith(("_phones", ".people"))]
 
-    narrow, wide = sorted(_seen(tmp_path, render_page(sections, now=NOW)), key=lambda seen: seen["wide"])
+    narrow, wide = sorted(probed(tmp_path, _PROBE, render_page(sections, now=NOW)), key=lambda seen: seen["wide"])
 
     assert (narrow["wide"], wide["wide"]) == (360, 1300)
     for seen in (narrow, wide):
@@ -86,13 +63,13 @@ def test_the_dictionary_fits_a_phone_and_a_desk_and_is_searched(filled: dict[str
         assert (seen["all"]["sections"], seen["all"]["count"]) == (names, "")
         assert len(seen["all"]["links"]) == len(names)
         assert set(phones) <= set(seen["e164"]["sections"])
-        assert set(seen["e164"]["columns"]) == {"e164"}
+        assert set(seen["e164"]["columns"]) == {"e164", "phone_e164", "phones_e164"}
         assert "kommo.loss_reasons" in seen["two"]["sections"]
         assert not any(name.startswith("bitrix24") for name in seen["two"]["sections"])
         assert seen["none"] == {"sections": [], "columns": [], "links": [], "count": f"0 of {len(names)} shown"}
 
 
 def test_the_dictionary_without_a_warehouse_is_laid_out(tmp_path: Path) -> None:
-    for seen in _seen(tmp_path, render_page(everything(), now=NOW)):
+    for seen in probed(tmp_path, _PROBE, render_page(everything(), now=NOW)):
         assert seen["needs"] <= seen["wide"]
         assert seen["all"]["sections"]

@@ -3,17 +3,13 @@
 Wants Chromium: make chromium.
 """
 
-import html
-import json
 import re
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from chromium import probed
 from leadhouse.page import render_page
 from operators.pages import DESTINATION, told, unreadable
 
@@ -47,32 +43,15 @@ frames.forEach(function (frame) {
 """
 
 
-def _seen(folder: Path, page: str) -> list[dict[str, Any]]:
-    """Return what a browser tells of a page, in a narrow window and in a wide one."""
-    browser = shutil.which("chromium")
-    assert browser, "there is no Chromium; make chromium"
-    probe = folder / "probe.html"
-    probe.write_text(_PROBE % json.dumps(page).replace("<", "\\u003c"), encoding="utf-8")
-    done = subprocess.run(
-        [
-            browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=5000", "--dump-dom", probe.as_uri(),
-        ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    found = re.search(r'<pre id="told">(.+?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stdout[-2000:] + done.stderr
-    seen: list[dict[str, Any]] = json.loads(html.unescape(found[1]))
-    return seen
-
-
 def test_the_page_fits_a_phone_and_a_desk_and_words_what_it_colours(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     datasets = [
         told("acme", now, 200), told("failing", now, 60, failed=3, error="an error " + "without_end" * 60),
         told("stale", now, 40, failed=30), unreadable("broken"),
     ]  # fmt: skip
-    narrow, wide = _seen(tmp_path, render_page(datasets, destination=DESTINATION, limit=timedelta(hours=2), now=now))
+    narrow, wide = probed(
+        tmp_path, _PROBE, render_page(datasets, destination=DESTINATION, limit=timedelta(hours=2), now=now)
+    )
 
     for seen in (narrow, wide):
         assert seen["needs"] <= seen["wide"]
@@ -87,8 +66,10 @@ def test_the_page_fits_a_phone_and_a_desk_and_words_what_it_colours(tmp_path: Pa
 
 def test_ages_are_those_of_the_moment_and_an_old_page_says_so(tmp_path: Path) -> None:
     made = datetime.now(UTC) - timedelta(hours=5)
-    narrow, wide = _seen(
-        tmp_path, render_page([told("acme", made, 3)], destination=DESTINATION, limit=timedelta(hours=2), now=made)
+    narrow, wide = probed(
+        tmp_path,
+        _PROBE,
+        render_page([told("acme", made, 3)], destination=DESTINATION, limit=timedelta(hours=2), now=made),
     )
 
     for seen in (narrow, wide):
@@ -101,7 +82,7 @@ def test_ages_are_those_of_the_moment_and_an_old_page_says_so(tmp_path: Path) ->
 
 def test_an_empty_page_is_laid_out(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    narrow, _ = _seen(tmp_path, render_page([], destination=DESTINATION, limit=timedelta(hours=2), now=now))
+    narrow, _ = probed(tmp_path, _PROBE, render_page([], destination=DESTINATION, limit=timedelta(hours=2), now=now))
 
     assert narrow["needs"] <= narrow["wide"]
     assert (narrow["states"], narrow["bars"]) == ([], 0)
