@@ -32,6 +32,18 @@ _ALL = 1000
 # Warehouses as first syncs left them, by a digest of what was synced.
 _FIRST_SYNCS: dict[bytes, str] = {}
 
+# The contract's types as the databases call them.
+_IN_DUCKDB = {
+    "bigint": "bigint",
+    "text": "varchar",
+    "boolean": "boolean",
+    "decimal": "decimal(18,2)",
+    "double": "double",
+    "date": "date",
+    "timestamp": "timestamp with time zone",
+}
+_IN_POSTGRES = _IN_DUCKDB | {"text": "character varying", "decimal": "numeric(18,2)", "double": "double precision"}
+
 
 class Crash(BaseException):
     """The process dies here, as far as a test in the same process can show it."""
@@ -279,6 +291,17 @@ class AnyScene(ABC):
         for view in views:
             if view["place"] in (self.dataset, "crm"):
                 self.change(f'DROP VIEW "{view["place"]}"."{view["name"]}"')
+
+    def promised_columns(self) -> dict[str, dict[str, str]]:
+        """Return the columns of every table that a run makes by itself, with their types as the database calls them."""
+        names = _IN_POSTGRES if self.to.startswith("postgres") else _IN_DUCKDB
+        promised = {
+            table: {column: names[told["type"]] for column, told in about["columns"].items()}
+            for table, about in contents.contract(self.source).items()
+            if "versions_of" not in about
+        }
+        promised["leads"] |= {column: names[kind] for column, kind in self.custom_columns().items()}
+        return promised
 
     def _names(self) -> dict[str, str]:
         return {name: f'"{self.dataset}"."{name}"' for name in contents.contract(self.source)}

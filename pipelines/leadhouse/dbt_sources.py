@@ -10,18 +10,11 @@ from typing import Any
 
 import yaml
 
+from leadhouse.columns import SQL_TYPES
 from leadhouse.dictionary import ColumnEntry, Section, TableEntry
 
 _RUNS = "sync_runs"
-_TYPES = {
-    "bigint": "bigint",
-    "text": "text",
-    "boolean": "boolean",
-    "decimal": "decimal(18,2)",
-    "double": "double precision",
-    "date": "date",
-    "timestamp": "timestamp with time zone",
-}
+_TYPES = {kind.value: told.lower().replace(", ", ",") for kind, told in SQL_TYPES.items()}
 # Up to when a dataset is complete, by the portal's clock: it moves with every good run, also where the portal is idle,
 # and not with a backfill. The rows' own synced_at stands still while nobody edits a lead.
 _FRESHNESS = {

@@ -1,7 +1,6 @@
 """A dataset as files: Parquet or CSV, one for each table and view, all of the same instant."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from leadhouse.errors import ConfigurationError, StateError
-from leadhouse.files import replaceable
+from leadhouse.files import in_one_step, replaceable
 from leadhouse.snapshot import Held, Snapshot, snapshot
 from leadhouse.warehouse import Target
 
@@ -116,14 +115,14 @@ def _list(path: Path, about: dict[str, Any], relations: Sequence[Held], done: Se
         }
         for one, relation in zip(done, relations, strict=True)
     ]
-    with _renamed(path) as part:
+    with in_one_step(replaceable(str(path), "DIR")) as part:
         part.write_text(json.dumps({**about, "files": files}, indent=1), encoding="utf-8")
 
 
 def _file(held: Snapshot, relation: Held, folder: Path, form: str) -> Exported:
     """Write the file of a table or view."""
     name, rows = f"{relation.name}.{form}", 0
-    with _told(folder), _renamed(folder / name) as part:
+    with _told(folder), in_one_step(replaceable(str(folder / name), "DIR")) as part:
         schema = relation.arrow if form == "parquet" else _as_text(relation.arrow.empty_table()).schema
         writer: _Writer = (
             pq.ParquetWriter(part, schema, compression="zstd") if form == "parquet" else pa.csv.CSVWriter(part, schema)
@@ -160,19 +159,6 @@ _CSV: dict[int, Callable[[Any], Any]] = {
     pa.timestamp("us", "UTC").id: _iso,
     pa.list_(pa.string()).id: _json,
 }
-
-
-@contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what is there at the end replaces `path` in one step."""
-    place = replaceable(str(path), "DIR")
-    part = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        yield part
-        part.replace(place)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager

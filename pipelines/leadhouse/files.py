@@ -1,7 +1,8 @@
 """Find the reviewed files of `schemas/`, in an installed package as in a checkout; take care of files of others."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -46,6 +47,22 @@ def replaceable(path: str, option: str) -> Path:
     return found
 
 
+@contextmanager
+def in_one_step(place: Path) -> Iterator[Path]:
+    """Give a path to write to; what is there at the end replaces `place`, and nothing else stays.
+
+    Raises:
+        OSError: it cannot be replaced.
+    """
+    part = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        yield part
+        part.replace(place)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def write_whole(path: str, text: str, option: str) -> None:
     """Write a file in one step: whoever opens it meanwhile sees the old one.
 
@@ -57,16 +74,12 @@ def write_whole(path: str, text: str, option: str) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
-    place = replaceable(path, option)
-    new, problem = Path(f"{place}.{os.getpid()}"), ""
+    place, problem = replaceable(path, option), ""
     try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(place)
+        with in_one_step(place) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         problem = error.strerror or type(error).__name__
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
     if problem:
         raise ConfigurationError(f"{path} cannot be written ({problem}); give another file with {option}")
 

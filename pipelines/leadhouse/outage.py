@@ -4,7 +4,6 @@
 what people were told.
 """
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import msgspec
 from leadhouse import logs
 from leadhouse.datasets import looking
 from leadhouse.errors import LeadhouseError
+from leadhouse.files import in_one_step
 from leadhouse.redact import redact
 from leadhouse.settings import data_dir
 from leadhouse.warehouse import Target
@@ -73,11 +73,10 @@ class Outages:
 
     def keep(self, outage: Outage) -> None:
         """Note an outage that goes on; where that cannot be done, it is told again."""
-        new = self._file.with_suffix(f".{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(msgspec.json.encode(outage))
-            new.replace(self._file)
+            with in_one_step(self._file) as part:
+                part.write_bytes(msgspec.json.encode(outage))
         except OSError as error:
             log.warning("an outage cannot be noted", why=error.strerror)
 

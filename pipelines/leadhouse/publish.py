@@ -211,6 +211,7 @@ def _write(held: "Snapshot", part: Path, mark: str) -> int:
     import duckdb  # noqa: PLC0415 - loaded already
 
     from leadhouse.snapshot import MEMORY  # noqa: PLC0415 - loaded already
+    from leadhouse.view_making import literal  # noqa: PLC0415
 
     rows = 0
     with duckdb.connect(str(part)) as copy:
@@ -222,7 +223,7 @@ def _write(held: "Snapshot", part: Path, mark: str) -> int:
             for table in [*held.tables(dataset), *(there[name] for name in _DLT if name in there)]:
                 rows += _copy(held, table, copy)
         copy.execute(f"CREATE TABLE {_MARK} (warehouse VARCHAR, copied_at TIMESTAMPTZ, version VARCHAR, mark VARCHAR)")
-        copy.execute(f"COMMENT ON TABLE {_MARK} IS {_quoted(_ABOUT)}")
+        copy.execute(f"COMMENT ON TABLE {_MARK} IS {literal(_ABOUT)}")
         copy.execute(
             f"INSERT INTO {_MARK} VALUES ($1, $2, $3, $4)",  # noqa: S608 - our own name
             [held.target.label, datetime.now(UTC), __version__, mark],
@@ -237,6 +238,8 @@ def _copy(held: "Snapshot", table: "Held", copy: Any) -> int:
     """Copy a table; return its rows."""
     import pyarrow as pa  # noqa: PLC0415 - loaded already
 
+    from leadhouse.view_making import literal  # noqa: PLC0415
+
     name = f'"{table.schema}"."{table.name}"'
     columns = ", ".join(
         f"{column.quoted} {column.copied}{'' if column.nullable else ' NOT NULL'}" for column in table.columns
@@ -247,29 +250,23 @@ def _copy(held: "Snapshot", table: "Held", copy: Any) -> int:
         (count,) = copy.execute(f"INSERT INTO {name} SELECT * FROM rows").fetchone()  # noqa: S608 - names of the catalog
         copy.unregister("rows")
     if table.comment:
-        copy.execute(f"COMMENT ON TABLE {name} IS {_quoted(table.comment)}")
+        copy.execute(f"COMMENT ON TABLE {name} IS {literal(table.comment)}")
     for column in table.columns:
         if column.comment:
-            copy.execute(f"COMMENT ON COLUMN {name}.{column.quoted} IS {_quoted(column.comment)}")
+            copy.execute(f"COMMENT ON COLUMN {name}.{column.quoted} IS {literal(column.comment)}")
     return int(count)
 
 
 def _make_views(held: "Snapshot", part: Path) -> None:
     """Make the views in the copy, as a run makes them in a warehouse."""
-    from leadhouse.columns import ARROW  # noqa: PLC0415 - Arrow's weight is loaded late
-    from leadhouse.crm import crm  # noqa: PLC0415
+    from leadhouse.crm import crm  # noqa: PLC0415 - Arrow's weight is loaded late
     from leadhouse.presentation import make_views  # noqa: PLC0415
     from leadhouse.views import refresh_views  # noqa: PLC0415
 
-    kinds = {arrow: kind for kind, arrow in ARROW.items()}
     for dataset, source in held.datasets.items():
         known = crm(source)
-        columns = held.held[dataset][known.leads.root].columns
+        leads = held.held[dataset][known.leads.root]
         warehouse = Warehouse(Target("duckdb", str(part)), dataset, lock_timeout=0.0)
         with warehouse.held():
-            make_views(warehouse, known, {told.name: kinds[told.arrow] for told in columns if told.arrow in kinds})
+            make_views(warehouse, known, {column.name: column.kind for column in leads.columns if column.kind})
             refresh_views(warehouse)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -15,34 +15,12 @@ from leadhouse.flow import LeadFlow
 from leadhouse.status import status
 from leadhouse.views import _reviewed
 
-_DUCKDB = {
-    "bigint": "bigint",
-    "text": "varchar",
-    "boolean": "boolean",
-    "decimal": "decimal(18,2)",
-    "double": "double",
-    "date": "date",
-    "timestamp": "timestamp with time zone",
-}
-_POSTGRES = _DUCKDB | {"text": "character varying", "decimal": "numeric(18,2)", "double": "double precision"}
-
-
-def _promised(scene: AnyScene) -> dict[str, dict[str, str]]:
-    names = _POSTGRES if scene.to.startswith("postgres") else _DUCKDB
-    promised = {
-        table: {column: names[told["type"]] for column, told in about["columns"].items()}
-        for table, about in contents.contract(scene.source).items()
-        if "versions_of" not in about
-    }
-    promised["leads"] |= {column: names[kind] for column, kind in scene.custom_columns().items()}
-    return promised
-
 
 def test_a_life_with_bitrix24(scene: AnyScene, tmp_path: Path) -> None:
     """A first sync, edits, removed phones, a new field, a lost disk: the tables equal the portal throughout."""
     assert scene.sync().leads_read == len(scene.portal)
     scene.check(ignoring_deleted=False)
-    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == scene.promised_columns()
 
     owner, last = scene.with_phone(), scene.ids()[-1]
     scene.later().drop_phones(owner)
@@ -56,7 +34,7 @@ def test_a_life_with_bitrix24(scene: AnyScene, tmp_path: Path) -> None:
     row = scene.lead(last)
     assert (row["uf_crm_deposit"], row["opportunity"]) == (Decimal("0.10"), Decimal("9999999999999.99"))
     scene.check()
-    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == scene.promised_columns()
 
     written, cursor = scene.written_at(), scene.state()["cursor"]
     summary = scene.later().sync()
@@ -73,7 +51,7 @@ def test_a_life_with_kommo(kommo_scene: AnyScene) -> None:
     scene = kommo_scene
     scene.sync()
     scene.check(ignoring_deleted=False)
-    assert contents.table_columns(scene.to, scene.dataset, scene.source) == _promised(scene)
+    assert contents.table_columns(scene.to, scene.dataset, scene.source) == scene.promised_columns()
     owner, gone = scene.with_phone(), scene.ids()[3]
     scene.later().drop_phones(owner)
     scene.life(create=3, edit=4, seed=2)

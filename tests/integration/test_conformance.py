@@ -11,38 +11,6 @@ from any_scene import AnyScene
 from leadhouse.sandbox.bitrix24 import Portal, Quirks, serve
 from scene import Scene, small_portal
 
-TYPE_NAMES = {
-    "duckdb": {
-        "bigint": "bigint",
-        "text": "varchar",
-        "boolean": "boolean",
-        "decimal": "decimal(18,2)",
-        "double": "double",
-        "date": "date",
-        "timestamp": "timestamp with time zone",
-    },
-    "postgres": {
-        "bigint": "bigint",
-        "text": "character varying",
-        "boolean": "boolean",
-        "decimal": "numeric(18,2)",
-        "double": "double precision",
-        "date": "date",
-        "timestamp": "timestamp with time zone",
-    },
-}
-
-
-def promised_columns(scene: AnyScene) -> dict[str, dict[str, str]]:
-    names = TYPE_NAMES["duckdb" if scene.to.startswith("duckdb") else "postgres"]
-    promised = {
-        table: {column: names[told["type"]] for column, told in about["columns"].items()}
-        for table, about in contents.contract(scene.source).items()
-        if "versions_of" not in about
-    }
-    promised["leads"] |= {column: names[kind] for column, kind in scene.custom_columns().items()}
-    return promised
-
 
 def columns(scene: AnyScene) -> dict[str, dict[str, str]]:
     return contents.table_columns(scene.to, scene.dataset, scene.source)
@@ -53,14 +21,14 @@ def test_the_first_sync_equals_the_portal(every_scene: AnyScene) -> None:
     every_scene.check(ignoring_deleted=False)
     assert summary.outcome == "done"
     assert summary.leads_read == len(every_scene.portal)
-    assert columns(every_scene) == promised_columns(every_scene)
+    assert columns(every_scene) == every_scene.promised_columns()
 
 
 @pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("size", [0], ids=["empty"])
 def test_an_empty_portal_makes_all_tables_and_columns_with_the_contracts_types(crossed_scene: AnyScene) -> None:
     crossed_scene.sync()
-    assert columns(crossed_scene) == promised_columns(crossed_scene)
+    assert columns(crossed_scene) == crossed_scene.promised_columns()
 
 
 @pytest.mark.usefixtures("size")
@@ -70,7 +38,7 @@ def test_the_types_stay_when_an_empty_portal_fills(each_scene: AnyScene) -> None
     scene.invent(60)
     scene.later().sync()
     scene.check()
-    assert columns(scene) == promised_columns(scene)
+    assert columns(scene) == scene.promised_columns()
 
 
 def test_dictionaries_equal_the_portals(either_scene: Scene) -> None:
@@ -162,7 +130,7 @@ def test_a_new_custom_field_is_a_column_in_the_run_that_first_sees_it(either_sce
     portal.add_userfield("UF_CRM_COLOURS", "string", multiple=True)
     scene.later().sync()
     held = columns(scene)["leads"]
-    promised = promised_columns(scene)["leads"]
+    promised = scene.promised_columns()["leads"]
     for column in ("uf_crm_region", "uf_crm_deposit", "uf_crm_deposit_currency", "uf_crm_doors"):
         assert held[column] == promised[column]
     assert "uf_crm_colours" not in held
@@ -234,7 +202,7 @@ def test_a_portal_without_the_lead_methods_is_read_over_its_items(scene: Scene) 
     scene.portal.quirks.lead_methods_removed = True
     scene.sync()
     scene.check(addresses=False, ignoring_deleted=False)
-    assert columns(scene) == promised_columns(scene)
+    assert columns(scene) == scene.promised_columns()
 
 
 def test_a_portal_that_loses_its_lead_methods_is_read_on(scene: Scene) -> None:
