@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from leadhouse.bitrix24.custom_part import custom_part
 from leadhouse.columns import Kind
 from leadhouse.custom_part import column_names
+from unit.fuzz import QUICK
 
 _TAKEN = ("id", "title", "stage")
 
@@ -51,6 +52,7 @@ def test_a_long_title_ends_at_a_character_and_long_ones_that_begin_alike_are_tol
     assert (one, other) == ("Ж" * 26 + " (uf_crm_0)", "Ж" * 26 + " (uf_crm_1)")
 
 
+@QUICK
 @given(st.lists(st.text(max_size=80), max_size=12))
 def test_names_are_usable_unique_and_the_same_each_time(titles: list[str]) -> None:
     names = _names(*titles)

@@ -14,6 +14,7 @@ from leadhouse.columns import Kind
 from leadhouse.errors import PortalFaultError
 from leadhouse.kommo.entity import COMPANIES, CONTACTS, LEADS, Entity
 from leadhouse.kommo.pages import Pages
+from unit.fuzz import QUICK
 
 Row = dict[str, Any]
 AT = 1_795_000_000
@@ -271,7 +272,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(QUICK, max_examples=200)
 @given(st.dictionaries(NAMES, JSON, max_size=4))
 def test_whatever_an_account_sends_a_lead_comes_out_and_what_fits_nowhere_is_counted(told: Row) -> None:
     tables, misfits = decoded(BASE | told)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadhouse.errors import LeadhouseError, PagingError, PortalFilterError
@@ -18,6 +18,7 @@ from leadhouse.kommo.entity import LEADS
 from leadhouse.kommo.pages import Pages
 from leadhouse.kommo.walk import Walk
 from leadhouse.retry import Trouble
+from unit.fuzz import QUICK
 
 PAGE = 5
 BEGIN = 1_000
@@ -140,7 +141,7 @@ HAPPENINGS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(QUICK, max_examples=400)
 @given(ROWS, WAYS, HAPPENINGS)
 def test_every_row_that_rests_is_seen_whatever_happens_to_the_others(
     rows: dict[int, int], ways: Ways, happenings: list[Any]
@@ -148,7 +149,7 @@ def test_every_row_that_rests_is_seen_whatever_happens_to_the_others(
     walked(Account(rows, ways, happenings))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(QUICK, max_examples=150)
 @given(ROWS, WAYS, HAPPENINGS, st.integers(BEGIN, BEGIN + 6))
 def test_a_walk_that_begins_at_a_second_sees_every_row_from_there(
     rows: dict[int, int], ways: Ways, happenings: list[Any], position: int
@@ -157,7 +158,7 @@ def test_a_walk_that_begins_at_a_second_sees_every_row_from_there(
     assert walk.position >= position
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(QUICK, max_examples=150)
 @given(ROWS, WAYS, HAPPENINGS, st.integers(1, 12))
 def test_a_walk_that_is_cut_goes_on_from_its_position(
     rows: dict[int, int], ways: Ways, happenings: list[Any], steps: int

@@ -13,12 +13,14 @@ from leadhouse.masking import Mask, Mode, Pseudonyms
 from leadhouse.personal import Reviewed, personal_tables, reviewed
 from leadhouse.phone import e164
 from leadhouse.tables import tables
+from unit.fuzz import QUICK
 
 BITRIX24 = crm("bitrix24")
 KOMMO = crm("kommo")
 NAMES = Pseudonyms("a key of sixteen characters and more")
 
 
+@QUICK
 @given(st.text(min_size=1) | st.from_regex(r"[0-9a-f]{32}", fullmatch=True))
 def test_a_pseudonym_is_32_hex_digits_and_masking_twice_is_masking_once(text: str) -> None:
     told = NAMES.of(text)
@@ -40,6 +42,7 @@ def test_an_account_behind_an_open_line_shows_its_messenger_only() -> None:
     assert other.split("|")[2] == one.split("|")[2]
 
 
+@QUICK
 @given(st.emails(), st.sampled_from(["", " ", "\t "]))
 def test_an_address_has_one_pseudonym_in_every_spelling(address: str, blank: str) -> None:
     assert NAMES.of(f"{blank}{address.upper()}{blank}") == NAMES.of(address.lower())
@@ -50,6 +53,7 @@ def test_other_text_has_a_pseudonym_a_spelling(one: str, other: str) -> None:
     assert NAMES.of(one) != NAMES.of(other)
 
 
+@QUICK
 @given(st.integers(100_000, 999_999), st.lists(st.sampled_from(" -.()"), min_size=6, max_size=6))
 def test_a_number_has_one_pseudonym_in_every_format(number: int, marks: list[str]) -> None:
     typed = "".join(digit + mark for digit, mark in zip(str(number), marks, strict=True))
