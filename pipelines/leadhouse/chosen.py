@@ -8,7 +8,8 @@ from typing import Any
 from leadhouse.errors import ConfigurationError
 from leadhouse.progress import Progress
 from leadhouse.reconciliation import mark
-from leadhouse.session import LOCK_TIMEOUT_S, Session, run
+from leadhouse.run import run
+from leadhouse.session import LOCK_TIMEOUT_S, Session
 from leadhouse.summary import SyncSummary
 
 _LARGEST = 2**63 - 1

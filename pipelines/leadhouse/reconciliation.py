@@ -10,7 +10,8 @@ from leadhouse.cursor import Cursor
 from leadhouse.errors import ConfigurationError, GuardError
 from leadhouse.guard import believable
 from leadhouse.progress import Progress
-from leadhouse.session import LOCK_TIMEOUT_S, Session, run
+from leadhouse.run import run
+from leadhouse.session import LOCK_TIMEOUT_S, Session
 from leadhouse.summary import SyncSummary
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from leadhouse.progress import Progress
 from leadhouse.publish import copy_path
 from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
-from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session, run
+from leadhouse.run import run
+from leadhouse.session import LOCK_TIMEOUT_S, LOTS_AHEAD, Session
 from leadhouse.settings import history_wanted
 from leadhouse.summary import SyncSummary
 from leadhouse.times import interval, parse_time

@@ -14,7 +14,8 @@ from leadhouse.errors import ConfigurationError
 from leadhouse.live import NEVER, Live
 from leadhouse.lots import lots
 from leadhouse.progress import Progress
-from leadhouse.session import LOCK_TIMEOUT_S, Session, run
+from leadhouse.run import run
+from leadhouse.session import LOCK_TIMEOUT_S, Session
 from leadhouse.verdict import ROW, Counts, Difference, SpanCount, Verdict
 
 if TYPE_CHECKING:
