@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 import contents
+from kommo_scene import KommoScene
 from leadhouse.errors import ConfigurationError
+from leadhouse.sandbox import kommo
+from leadhouse.sandbox.kommo import Account
 from scene import Scene
 
 SEGMENT = "UF_CRM_1704817278"
@@ -111,6 +114,33 @@ def test_an_idle_run_asks_once_and_writes_no_dictionary(either_scene: Scene) -> 
     summary = scene.later().sync()
     assert (summary.requests, summary.rows_written) == (1, 0)
     assert {name: scene.held()[name] for name in tables} == before
+
+
+def test_the_character_nul_in_a_dictionary_hinders_nobody(either_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres' text cannot hold it."""
+    scene = either_scene
+    told = "a\0b"
+    held = told.replace("\0", "\u2400") if scene.to.startswith("postgres") else told
+    users = [{**row, "NAME": told} for row in scene.portal.users()]
+    monkeypatch.setattr(scene.portal, "users", lambda: [dict(row) for row in users])
+    scene.portal.userfield_map["UF_CRM_SEATS"].label = told
+    scene.portal.userfield_map[SEGMENT].options.append((99, told))
+    for _ in range(2):
+        scene.later().sync()
+        assert scene.rows("SELECT DISTINCT name FROM {users}") == [{"name": held}]
+        assert scene.one("SELECT title FROM {lead_fields} WHERE name = 'UF_CRM_SEATS'") == held
+        assert variants(scene)[99]["value"] == held
+
+
+def test_the_character_nul_in_an_accounts_dictionaries_hinders_nobody(account: Account, to: str) -> None:
+    held = "a\u2400b" if to.startswith("postgres") else "a\0b"
+    account.add_user("a\0b", "a@example.com")
+    account.add_custom_field("leads", "a\0b", "select", enums=["a\0b"])
+    with kommo.serve(account) as served:
+        scene = KommoScene(account, served.url, to)
+        scene.sync()
+        for table, column in (("users", "name"), ("custom_fields", "name"), ("custom_field_options", "value")):
+            assert held in {row[column] for row in scene.rows(f"SELECT {column} FROM {{{table}}}")}  # noqa: S608
 
 
 def test_a_dictionary_that_somebody_dropped_does_not_hinder(scene: Scene) -> None:

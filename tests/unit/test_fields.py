@@ -330,3 +330,34 @@ def test_both_families_make_the_same_columns() -> None:
     wires = {"ufCrm_17": "UF_CRM_17", "ufCrm3Digit": "UF_CRM_3_DIGIT", "ufCrm_9": "UF_CRM_9"}
     described = {**{wire: {"upperName": name} for wire, name in wires.items()}, "parentId7": {"type": "crm_entity"}}
     assert sorted(Fields(ITEM, described, rows).extra_columns()) == sorted(lead.extra_columns())
+
+
+@pytest.mark.parametrize("name", ["UF_CRM_" + "A" * 43, "UF_CRM_" + "A" * 44, "UF_CRM_" + "LONG_" * 40])
+def test_a_column_has_room_in_postgres_for_a_number_and_a_currency(name: str) -> None:
+    """Postgres cuts names off at 63 bytes, and lead_fields would name columns that are not there."""
+    column = made(userfield(name, "money"))[name].column
+    assert len(f"{column}_99_currency") <= 63
+    assert (column == name.lower()) is (len(name) <= 50)
+    assert NamingConvention().normalize_identifier(column) == column
+
+
+def test_long_names_that_begin_alike_have_columns_of_their_own() -> None:
+    names = ["UF_CRM_" + "A" * 60 + end for end in "BC"]
+    fields = made(*(userfield(name, "string") for name in names))
+    assert len({fields[name].column for name in names}) == 2
+    assert made(userfield(names[1], "string"))[names[1]].column == fields[names[1]].column
+
+
+@pytest.mark.parametrize("family", [LEAD, ITEM])
+def test_variants_come_as_a_list_or_as_an_object(family: Family) -> None:
+    """PHP sends a list with gaps as an object."""
+    variants = [{"ID": "45", "VALUE": "Retail"}, {"ID": "47", "VALUE": "Wholesale"}]
+    name = "UF_CRM_1" if family is LEAD else "ufCrm_1"
+    for told in (variants, {"0": variants[0], "2": variants[1]}):
+        for rows, items in (([userfield("UF_CRM_1", "enumeration") | {"LIST": told}], None), ([], told)):
+            about = {"type": "enumeration", "upperName": "UF_CRM_1", "items": items}
+            options = field_tables(Fields(family, {name: about}, rows))["lead_field_options"].to_pylist()
+            assert [(row["field"], row["id"], row["value"]) for row in options] == [
+                ("uf_crm_1", 45, "Retail"),
+                ("uf_crm_1", 47, "Wholesale"),
+            ]

@@ -54,6 +54,23 @@ def test_a_full_page_without_next_is_not_the_end_until_one_brings_nothing_new() 
     assert (listing.complete, len(listing.rows)) == (True, 50)
 
 
+@pytest.mark.parametrize("rows", [100, 150, 300])
+def test_users_end_where_the_portal_sends_the_first_page_again_as_if_more_were_to_come(rows: int) -> None:
+    """Full pages to the last row, and past the end the first page with its `next`."""
+    listing = users(pages=6)
+    for _ in range(2):
+        told: dict[str, Any] = {}
+        nexts: dict[str, Any] = {}
+        for key, start in zip(listing.commands(), map(int, starts(listing)), strict=True):
+            begin = start if start < rows else 0
+            told[key] = range(begin, begin + 50)
+            if begin + 50 < rows:
+                nexts[key] = begin + 50
+        if not listing.complete:
+            assert listing.take(batch(nexts=nexts, **told), "p") is None
+    assert (listing.complete, len(listing.rows)) == (True, rows)
+
+
 @pytest.mark.parametrize("told", [[], {"items": []}, {}], ids=repr)
 def test_an_empty_dictionary_is_complete(told: Any) -> None:
     listing = users()

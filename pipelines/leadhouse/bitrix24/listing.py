@@ -66,7 +66,8 @@ class Listing:
                 return PortalFaultError("the answer has another shape", portal=portal, method=self.method)
             for row in rows:
                 self.rows[tuple(str(row.get(name)) for name in self.key)] = row
-            if key not in batch.nexts and (len(rows) != PAGE_ROWS or len(self.rows) == known):
+            # Past the end a portal may send the first page again, with a `next`: a page that is known is the end.
+            if len(self.rows) == known or (key not in batch.nexts and len(rows) != PAGE_ROWS):
                 self.complete = True
                 return None
         self._start += self.pages * PAGE_ROWS
