@@ -219,7 +219,7 @@ def test_a_page_that_cannot_be_written_is_told(call: Call, tmp_path: Path) -> No
     assert "cannot be written" in err
 
 
-@pytest.mark.parametrize("arguments", [("hubspot",), ("--dataset", "no-name")])
+@pytest.mark.parametrize("arguments", [("hubspot",), ("--dataset", "no-name"), ("--to", "duckdb:none.duckdb")])
 def test_nonsense_is_told_in_a_line(call: Call, arguments: tuple[str, ...]) -> None:
     status, out, err = call("schema", *arguments)
 
