@@ -19,7 +19,7 @@ def export(source: str | None, directory: str | None, form: str, verbose: bool, 
     log_to_stderr(verbose)
     if directory is None:
         source, directory = None, source
-    if directory is None:
+    if not directory:
         raise click.UsageError("Missing argument 'DIR'")
     from leadhouse.datasets import meant  # noqa: PLC0415 - dlt loads with it
     from leadhouse.export import export as run  # noqa: PLC0415

@@ -5,6 +5,8 @@ columns make together (dbt_utils is not needed), and references by `relationship
 tables that have some.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from leadhouse.columns import SQL_TYPES
 from leadhouse.dictionary import ColumnEntry, Section, TableEntry
 
 _RUNS = "sync_runs"
+_JINJA = re.compile(r"\{[{%#]")
 _TYPES = {kind.value: told.lower().replace(", ", ",") for kind, told in SQL_TYPES.items()}
 # Up to when a dataset is complete, by the portal's clock: it moves with every good run, also where the portal is idle,
 # and not with a backfill. The rows' own synced_at stands still while nobody edits a lead.
@@ -61,8 +64,8 @@ def _table(section: Section, entry: TableEntry) -> dict[str, Any]:
 
 def _column(section: Section, entry: TableEntry, column: ColumnEntry) -> dict[str, Any]:
     title = f"{column.title}: " if column.title else ""
-    told: dict[str, Any] = {"name": column.name, "data_type": _type(column.type)}
-    told["description"] = f"{title}{column.about}"
+    told: dict[str, Any] = {"name": _as_it_is(column.name), "data_type": _type(column.type)}
+    told["description"] = _as_it_is(f"{title}{column.about}")
     if not column.name.replace("_", "a").isalnum() or not column.name.isascii() or column.name != column.name.lower():
         told["quote"] = True
     if column.personal:
@@ -77,6 +80,11 @@ def _column(section: Section, entry: TableEntry, column: ColumnEntry) -> dict[st
     if tests:
         told["data_tests"] = tests
     return told
+
+
+def _as_it_is(text: str) -> str:
+    """Return a text so that dbt, which renders it, makes it what it is: a portal calls its fields what it likes."""
+    return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}" if _JINJA.search(text) else text
 
 
 def _type(told: str) -> str:

@@ -3,18 +3,21 @@
 Where a warehouse is given, what a portal adds to that: its own fields with their titles, and which tables are there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import Any
 
 from leadhouse import logs
+from leadhouse.columns import Kind
+from leadhouse.crm import crm
 from leadhouse.errors import StateError
 from leadhouse.files import reviewed
+from leadhouse.personal import reviewed as without_free_text
 from leadhouse.redact import redact
 from leadhouse.settings import VIEWS, sources
-from leadhouse.snapshot import Held, Snapshot, snapshot
+from leadhouse.snapshot import Held, HeldColumn, Snapshot, snapshot
 from leadhouse.tables import Column, Table, tables
 from leadhouse.warehouse import Target
 
@@ -214,10 +217,32 @@ def _example(table: Table, dataset: str, others: Mapping[str, Table]) -> str:
 def _filled(held: Snapshot, section: Section) -> Section:
     there = held.held.get(section.dataset, {})
     fields = _portal_fields(held, section)
-    return replace(section, tables=[_told(entry, there.get(entry.name), fields) for entry in section.tables])
+    columns, titles = _not_personal(section, fields)
+    return replace(
+        section,
+        tables=[
+            _told(entry, there.get(entry.name), fields, titles if entry.is_view else columns)
+            for entry in section.tables
+        ],
+    )
 
 
-def _told(entry: TableEntry, held: Held | None, fields: Sequence[PortalField]) -> TableEntry:
+def _not_personal(section: Section, fields: Sequence[PortalField]) -> tuple[Collection[str], Collection[str]]:
+    """Return the portal's own columns of text that hold no free text, as `--pii` has it: by name, in views by title."""
+    if section.source is None:
+        return frozenset(), frozenset()
+    known, own = crm(section.source), [field for field in fields if field.custom]
+    plain = known.codes | known.figures
+    titles = {
+        name
+        for field in own
+        if field.type in plain
+        for name in (field.title or "", f"{field.title} ({field.column})", f"{field.title} (currency)")
+    } - {field.title for field in own if field.type not in plain}
+    return without_free_text(known, ((field.column, field.type) for field in own if field.column)).columns, titles
+
+
+def _told(entry: TableEntry, held: Held | None, fields: Sequence[PortalField], plain: Collection[str]) -> TableEntry:
     """Return an entry with what the warehouse tells of its table."""
     titles = {field.column or "": field for field in fields if field.table == entry.name and field.column}
     columns = [
@@ -226,7 +251,7 @@ def _told(entry: TableEntry, held: Held | None, fields: Sequence[PortalField]) -
     ]
     known = {column.name for column in columns}
     columns += [
-        _own(column.name, column.kind.value if column.kind else column.type, titles, is_view=entry.is_view)
+        _own(column, titles, is_view=entry.is_view, personal=column.name not in plain)
         for column in (held.columns if held else ())
         if column.name not in known and not column.name.startswith("_dlt_")
     ]
@@ -234,8 +259,9 @@ def _told(entry: TableEntry, held: Held | None, fields: Sequence[PortalField]) -
     return replace(entry, columns=columns, there=held is not None, fields=rows)
 
 
-def _own(name: str, kind: str, fields: Mapping[str, PortalField], *, is_view: bool) -> ColumnEntry:
-    """Return the entry of a column that this portal has."""
+def _own(column: HeldColumn, fields: Mapping[str, PortalField], *, is_view: bool, personal: bool) -> ColumnEntry:
+    """Return the entry of a column that this portal has; only texts are `personal`."""
+    name, kind = column.name, column.kind.value if column.kind else column.type
     field, about = fields.get(name), "a field of this portal"
     of = fields.get(name.removesuffix(_CURRENCY))
     if field is not None:
@@ -244,7 +270,8 @@ def _own(name: str, kind: str, fields: Mapping[str, PortalField], *, is_view: bo
         field, about = of, f"currency of {of.column}"
     if is_view:
         about = "a field of this portal, under its title"
-    return ColumnEntry(name, kind, about, personal=True, title=field.title if field else None, custom=True)
+    personal = personal and column.kind in (None, Kind.TEXT)
+    return ColumnEntry(name, kind, about, personal, title=field.title if field else None, custom=True)
 
 
 def _portal_fields(held: Snapshot, section: Section) -> list[PortalField]:

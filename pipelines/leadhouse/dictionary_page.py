@@ -20,7 +20,7 @@ pre { overflow-x: auto; margin: 0; padding: .7rem .8rem; background: var(--back)
 .query { position: relative; margin: .8rem 0 0; }
 .query button { position: absolute; top: .4rem; right: .4rem; padding: .2rem .6rem; font: inherit; font-size: .8rem;
   color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .3rem; cursor: pointer; }
-td.wrap { white-space: normal; min-width: 14rem; }
+.wrap { white-space: normal; min-width: 14rem; }
 th.name { font-family: ui-monospace, monospace; font-size: .85rem; }
 td.kind { color: var(--dim); }
 @media (max-width: 40rem) {
@@ -172,7 +172,12 @@ def _fields(entry: TableEntry) -> Element | None:
         return None
     head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in ("field", "type", "rows"))))
     rows = (
-        tag("tr", tag("th", field.title, scope="row"), tag("td", field.type), tag("td", f"where {field.rows_where}"))
+        tag(
+            "tr",
+            tag("th", field.title, scope="row", class_="wrap"),
+            tag("td", field.type),
+            tag("td", f"where {field.rows_where}"),
+        )
         for field in entry.fields
     )
     table = tag("table", tag("caption", "Fields of this portal"), head, tag("tbody", *rows))

@@ -30,7 +30,7 @@ def _table(section: Section, entry: TableEntry) -> str:
     types = max(len(column.type) for column in entry.columns)
     lines = [f"    {column.name:<{wide}}  {column.type:<{types}}  {meaning(column)}" for column in entry.columns]
     fields = [
-        f"    rows where {field.rows_where}: {field.title or 'a field without title'} ({field.type})"
+        f"    rows where {field.rows_where}: {_plain(field.title) or 'a field without title'} ({field.type})"
         for field in entry.fields
     ]
     return "\n".join([*head, *lines, *fields])
@@ -40,7 +40,7 @@ def meaning(column: ColumnEntry) -> str:
     """Return what a column means, with what else is known of it, in one line."""
     told = [column.about]
     if column.title:
-        told.insert(0, f"“{column.title}”")
+        told.insert(0, f"“{_plain(column.title)}”")
     if column.key:
         told.append("key")
     if column.references or column.joins:
@@ -48,3 +48,8 @@ def meaning(column: ColumnEntry) -> str:
     if column.personal:
         told.append("personal data")
     return " · ".join(told)
+
+
+def _plain(title: str | None) -> str:
+    """Return a title in one line, without what a terminal would obey."""
+    return " ".join("".join(char if char.isprintable() else " " for char in title or "").split())

@@ -96,12 +96,11 @@ def _before(folder: Path, dataset: str, form: str) -> set[str]:
     listed = folder / _LIST.format(form)
     if not listed.exists():
         return set()
-    told: Any = None
-    with suppress(ValueError):
-        told = json.loads(listed.read_text(encoding="utf-8"))
-    if not isinstance(told, dict) or told.get("dataset") != dataset:
-        raise ConfigurationError(f"{folder} has the export of another dataset; give another folder")
-    return {Path(str(one["file"])).name for one in told["files"]}
+    with suppress(ValueError, LookupError, TypeError):
+        told: Any = json.loads(listed.read_text(encoding="utf-8"))
+        if told["dataset"] == dataset:
+            return {Path(str(one["file"])).name for one in told["files"]}
+    raise ConfigurationError(f"{folder} has the export of another dataset; give another folder")
 
 
 def _list(path: Path, about: dict[str, Any], relations: Sequence[Held], done: Sequence[Exported]) -> None:

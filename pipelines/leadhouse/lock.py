@@ -1,9 +1,11 @@
 """One at a time: a lock file that dies with its process, a lock of a Postgres server that dies with its connection."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ def run_lock(path: Path, timeout: float, what: str) -> Iterator[None]:
         OSError: the file cannot be made.
     """
     locked = False
+    if not path.parent.is_dir():  # it would be waited for
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path.parent))
     lock = FileLock(path)
     try:
         lock.acquire(timeout=timeout)

@@ -94,7 +94,7 @@ def pseudonyms(mode: Mode) -> Pseudonyms | None:
     if mode is not Mode.HASH:
         return None
     told = configured_value("leadhouse.pii_key", secret=True)
-    if told is None or len(str(told)) < _SHORTEST_KEY:
+    if told is None or len(str(told).strip()) < _SHORTEST_KEY:
         lack = "has no key" if told is None else f"has a key of fewer than {_SHORTEST_KEY} characters"
         raise ConfigurationError(
             f"pii is hash and {lack}; set LEADHOUSE__PII_KEY, or pii_key under [leadhouse] in .dlt/secrets.toml, to a "

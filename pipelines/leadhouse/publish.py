@@ -64,15 +64,24 @@ def copy_path(publish: str | None, target: Target, datasets: Collection[str]) ->
     path = replaceable(str(Path(str(told)).expanduser()), "--publish")
     if target.kind == "duckdb" and path == Path(target.url).resolve():
         raise ConfigurationError(f"{told} is the warehouse itself; give another file with --publish")
+    check_name(path, datasets)
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{told}: there is no folder {path.parent}; make it, or give another --publish")
+    _told_of(path)
+    return path
+
+
+def check_name(path: Path, datasets: Collection[str]) -> None:
+    """Refuse a copy that is called like a schema in it.
+
+    Raises:
+        ConfigurationError: it is.
+    """
     if path.stem.lower() in {*datasets, VIEWS}:
         raise ConfigurationError(
             f"the copy {path.name} and its schema {path.stem.lower()} bear one name, which SQL cannot tell apart; "
             "give another --publish"
         )
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"{told}: there is no folder {path.parent}; make it, or give another --publish")
-    _told_of(path)
-    return path
 
 
 def publish(target: Target, path: Path, *, lock_timeout: float) -> bool:
@@ -102,6 +111,7 @@ def _publish(target: Target, path: Path, lock_timeout: float) -> bool:
     from leadhouse.snapshot import snapshot  # noqa: PLC0415 - Arrow's weight is loaded late
 
     with snapshot(target, lock_timeout=lock_timeout) as held:
+        check_name(path, held.datasets)
         mark = _mark(held)
         if _told_of(path) == mark:
             return False

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from leadhouse.cursor import Backfill, Cursor
+from leadhouse.datasets import filled
 from leadhouse.errors import ConfigurationError, CopyNotWrittenError
 from leadhouse.progress import Progress
-from leadhouse.publish import copy_path
+from leadhouse.publish import check_name, copy_path
 from leadhouse.publish import publish as publish_copy
 from leadhouse.reconciliation import Extent, compare, is_due, look_into
 from leadhouse.run import run
@@ -89,6 +90,7 @@ def sync(
         target = session.warehouse.target
         copy = copy_path(publish, target, [session.warehouse.dataset])
         if copy is not None:
+            check_name(copy, filled(target, lock_timeout=lock_timeout))
             copies.append((target, copy))
         also = reconcile or (every is not None and is_due(session, every))
         changing = backfill is None and Memory.of(session.slot).changing

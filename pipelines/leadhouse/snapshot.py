@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from leadhouse.columns import TIMESTAMP, Kind
-from leadhouse.datasets import filled, looking
+from leadhouse.datasets import filled, looking, none_yet
 from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.tables import tables
 from leadhouse.warehouse import Target, connect_postgres, explain
@@ -188,10 +189,11 @@ def snapshot(target: Target, *, lock_timeout: float) -> Iterator[Snapshot]:
     """Give what a warehouse holds now; what is written meanwhile is not seen.
 
     Args:
-        target: a DuckDB file, which may be absent, or a Postgres server.
+        target: a DuckDB file or a Postgres server.
         lock_timeout: seconds to wait for a process that has the file open.
 
     Raises:
+        StateError: there is no such file.
         ConfigurationError: another destination.
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: it cannot be read.
     """
@@ -200,6 +202,8 @@ def snapshot(target: Target, *, lock_timeout: float) -> Iterator[Snapshot]:
             f"only a DuckDB file and a Postgres database can be copied, {target.label} is neither; read it with "
             "its own tools"
         )
+    if target.kind == "duckdb" and not Path(target.url).exists():
+        raise none_yet(target)
     datasets = filled(target, lock_timeout=lock_timeout)
     problem: LeadhouseError
     try:

@@ -39,6 +39,10 @@ crm:
 """
 
 
+# What dbt would take for a template.
+TITLE = '{{ source() }} "and" {% raw %} 😀'
+
+
 @dataclass(frozen=True)
 class Project:
     """A dbt project whose sources are a warehouse."""
@@ -67,6 +71,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A DuckDB file that portals of today have filled."""
     folder = tmp_path_factory.mktemp("dbt")
     portal, account = bitrix24.Portal(leads=30, seed=3), kommo.Account(leads=30, seed=3)
+    portal.add_userfield("UF_CRM_TEMPLATE", "string", label=TITLE)
     with (
         pytest.MonkeyPatch.context() as patch,
         bitrix24.serve(portal) as first,
@@ -107,6 +112,15 @@ def test_dbt_finds_the_warehouse_whole_and_fresh_though_nobody_edited_a_lead(pro
     assert project.dbt("source", "freshness") == (
         0, {"bitrix24.sync_runs": "pass", "kommo.sync_runs": "pass"},
     )  # fmt: skip
+
+
+def test_dbt_does_not_render_what_a_portal_calls_its_fields(project: Project) -> None:
+    assert project.dbt("source", "freshness")[0] == 0
+
+    told = json.loads((project.folder / "target" / "manifest.json").read_text(encoding="utf-8"))["sources"]
+    leads, readable = (told[f"source.crm.bitrix24.{name}"]["columns"] for name in ("leads", "leads_readable"))
+    assert leads["uf_crm_template"]["description"] == f"{TITLE}: a field of this portal, type string"
+    assert TITLE in readable
 
 
 def test_dbt_tells_a_broken_warehouse(project: Project) -> None:

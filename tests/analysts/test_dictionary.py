@@ -10,7 +10,8 @@ import html5lib
 import pytest
 
 import contents
-from leadhouse import dictionary
+from analysts.conftest import Company
+from leadhouse import dictionary, dictionary_text
 from leadhouse.dictionary_page import render_page
 from leadhouse.tables import tables
 from operators.conftest import Call
@@ -62,7 +63,7 @@ def test_with_a_warehouse_the_portals_own_fields_have_their_titles(full: str, ca
     own = {name: column for name, column in leads.items() if column["custom"]}
     single = {name for name, field in fields.items() if field["MULTIPLE"] == "N"}
     assert own.keys() == single | {"uf_crm_budget_currency"}
-    assert all(column["personal"] and column["title"] for column in own.values())
+    assert all(column["title"] for column in own.values())
     assert (leads["uf_crm_seats"]["type"], leads["uf_crm_budget"]["type"]) == ("bigint", "decimal")
     assert leads["source_id"]["title"] == "Source"
     rows = told["bitrix24"]["lead_custom_values"]["fields"]
@@ -71,6 +72,35 @@ def test_with_a_warehouse_the_portals_own_fields_have_their_titles(full: str, ca
     assert named == {row["name"] for row in contents.query(full, "SELECT name FROM kommo.custom_fields "
                                                                  "WHERE entity_type = 'leads'")}  # fmt: skip
     assert all(table["there"] for tables in told.values() for table in tables.values())
+
+
+def test_of_the_portals_own_columns_those_are_personal_that_are_dropped(company: Company, call: Call) -> None:
+    scene = company.bitrix24
+    scene.portal.add_userfield("UF_CRM_TWICE", "string", label="Segment")
+    scene.sync(history=True)
+    tables = ("leads", "lead_versions", "leads_readable")
+
+    def filled() -> set[tuple[str, str]]:
+        return {
+            (table, name)
+            for table in tables
+            for row in contents.query(company.to, f"SELECT * FROM bitrix24.{table}")  # noqa: S608 - ours
+            for name, value in row.items()
+            if any(one is not None for one in (value if isinstance(value, list) else [value]))
+        }
+
+    kept = filled()
+    scene.sync(pii="drop", full=True)
+    dropped = kept - filled()
+
+    told = _json(call, "bitrix24", "--to", company.to)["bitrix24"]
+    own = {(table, column["name"]): column["personal"] for table in tables for column in told[table]["columns"]
+           if column["custom"]}  # fmt: skip
+    assert {column for column, personal in own.items() if personal and column in kept} == dropped & own.keys()
+    assert not own["leads", "uf_crm_partner"]
+    assert not own["lead_versions", "uf_crm_partner"]
+    assert not own["leads_readable", "Seats"]
+    assert own["leads_readable", "Segment (uf_crm_twice)"]
 
 
 def test_every_row_that_a_field_names_is_found(full: str, call: Call) -> None:
@@ -169,6 +199,19 @@ def test_a_title_that_looks_like_markup_is_text() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+def test_a_title_moves_no_line_and_no_cursor_of_a_terminal() -> None:
+    entry = dictionary.promised("bitrix24").tables[0]
+    column = replace(entry.columns[0], title="two\nlines\x1b[2J")
+    field = dictionary.PortalField(entry.name, None, "field = 'uf_1'", "bell\x07\trung", "string", custom=True)
+    shown = replace(entry, columns=[column], fields=[field])
+
+    text = dictionary_text.render([dictionary.Section("bitrix24", "bitrix24", [shown])])
+
+    assert "“two lines [2J”" in text
+    assert text.splitlines()[-1] == "    rows where field = 'uf_1': bell rung (string)"
+    assert text.replace("\n", "").isprintable()
+
+
 def test_a_page_that_cannot_be_written_is_told(call: Call, tmp_path: Path) -> None:
     status, out, err = call("schema", "--html", str(tmp_path / "nowhere" / "page.html"))
 
@@ -176,7 +219,7 @@ def test_a_page_that_cannot_be_written_is_told(call: Call, tmp_path: Path) -> No
     assert "cannot be written" in err
 
 
-@pytest.mark.parametrize("arguments", [("hubspot",), ("--dataset", "no-name")])
+@pytest.mark.parametrize("arguments", [("hubspot",), ("--dataset", "no-name"), ("--to", "duckdb:none.duckdb")])
 def test_nonsense_is_told_in_a_line(call: Call, arguments: tuple[str, ...]) -> None:
     status, out, err = call("schema", *arguments)
 

@@ -203,6 +203,15 @@ def test_a_folder_with_another_dataset_is_refused(full: str, tmp_path: Path, cal
     assert (status, err) == (2, f"leadhouse: {tmp_path} has the export of another dataset; give another folder\n")
 
 
+@pytest.mark.parametrize("listed", ["nonsense", "[]", '{"dataset": "kommo"}', '{"dataset": "kommo", "files": [1]}'])
+def test_a_list_that_leadhouse_did_not_write_is_no_list(full: str, tmp_path: Path, call: Call, listed: str) -> None:
+    (tmp_path / "_leadhouse.csv.json").write_text(listed, encoding="utf-8")
+
+    status, _, err = call("export", "kommo", str(tmp_path), "--format", "csv", "--to", full)
+
+    assert (status, err) == (2, f"leadhouse: {tmp_path} has the export of another dataset; give another folder\n")
+
+
 def test_an_export_that_fails_leaves_no_half_file(
     filled: dict[str, str], tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +234,11 @@ def test_an_export_that_fails_leaves_no_half_file(
         (("hubspot", "out", "--format", "csv"), "'hubspot' is no source"),
         (("kommo", "out", "--format", "xlsx"), "'xlsx' is not one of"),
         (("--format", "csv"), "Missing argument 'DIR'"),
+        (("kommo", "", "--format", "csv"), "Missing argument 'DIR'"),
+        (
+            ("kommo", "out", "--format", "csv", "--to", "duckdb:none.duckdb"),
+            "none.duckdb holds no dataset of leadhouse",
+        ),
         (("kommo", "file", "--format", "csv"), "file cannot be written"),
     ],
 )
@@ -233,7 +247,7 @@ def test_nonsense_is_told_in_a_line(
 ) -> None:
     (tmp_path / "file").touch()
 
-    ended, out, err = call("export", *arguments, "--to", filled["duckdb"])
+    ended, out, err = call("export", "--to", filled["duckdb"], *arguments)
 
     assert (ended, out) == (2, "")
     assert told in err

@@ -351,6 +351,30 @@ def test_what_must_not_be_replaced_is_refused_before_the_portal_is_asked(
     assert before is None or path.read_bytes() == before
 
 
+def test_a_copy_called_like_another_dataset_of_the_warehouse_is_refused(in_duckdb: Company, tmp_path: Path) -> None:
+    in_duckdb.bitrix24.sync()
+    asked = len(in_duckdb.kommo.portal.log)
+
+    with pytest.raises(ConfigurationError, match=r"the copy bitrix24.duckdb and its schema bitrix24 bear one name"):
+        in_duckdb.kommo.sync(publish=str(tmp_path / "bitrix24.duckdb"))
+
+    assert len(in_duckdb.kommo.portal.log) == asked
+
+
+def test_a_folder_that_is_gone_is_told_at_once(in_duckdb: Company, tmp_path: Path) -> None:
+    scene, folder = in_duckdb.bitrix24, tmp_path / "readers"
+    folder.mkdir()
+
+    def remove() -> None:
+        if folder.exists():
+            folder.rmdir()
+
+    scene.before_each_request(remove)
+
+    with pytest.raises(CopyNotWrittenError, match="No such file or directory"):
+        scene.sync(publish=str(folder / "read.duckdb"))
+
+
 def test_the_copy_cannot_be_opened_for_writing_by_mistake(in_duckdb: Company, copy: Path) -> None:
     in_duckdb.bitrix24.sync(publish=str(copy))
 

@@ -150,7 +150,8 @@ def test_another_key_is_refused_and_hashes_everything_anew(
 
 
 @pytest.mark.parametrize(
-    ("key", "words"), [(None, "has no key; set LEADHOUSE__PII_KEY"), ("short", "fewer than 16 characters")]
+    ("key", "words"),
+    [(None, "has no key; set LEADHOUSE__PII_KEY"), ("short", "fewer than 16 characters"), (" " * 20, "fewer than 16")],
 )
 def test_hash_needs_a_key(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch, key: str | None, words: str) -> None:
     monkeypatch.delenv("LEADHOUSE__PII_KEY")
