@@ -67,7 +67,7 @@ def _custom(schema: Schema, crm: Crm, kinds: Mapping[str, Kind]) -> CustomPart:
 
 
 def _refresh(schema: Schema, held: Catalog, crm: Crm, custom: CustomPart) -> None:
-    """Make or replace the views that the warehouse has otherwise."""
+    """Make or replace the views that the warehouse has otherwise, each by itself: one may lack a table of its own."""
     # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
     prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
     views = dataset_views(crm.name, prefix, custom)
@@ -80,8 +80,10 @@ def _refresh(schema: Schema, held: Catalog, crm: Crm, custom: CustomPart) -> Non
         log.warning("no views of these names: the dataset has others of yours; rename them", names=foreign)
     lacking = [view for view in views if view.name not in foreign and held.views.get(view.name) != view.comment]
     if lacking:
-        with alone(schema.cursor, schema.kind, schema.dataset), transaction(schema.cursor):
-            replace(schema.cursor, schema.kind, schema.place, lacking)
+        with alone(schema.cursor, schema.kind, schema.dataset):
+            for view in lacking:
+                with _or_warning(f"view {view.name}"), transaction(schema.cursor):
+                    replace(schema.cursor, schema.kind, schema.place, [view])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import structlog
 
 from any_scene import AnyScene
 from contents import columns, contract, execute, query
+from kommo_scene import KommoScene
 from leadhouse import keys, presentation, view_making
 from scene import Scene
 
@@ -157,6 +158,20 @@ def test_a_table_that_somebody_commented_keeps_its_comment(each_scene: AnyScene)
     assert "described by leadhouse" in told["leads", None]
 
 
+def test_views_whose_tables_exist_are_made_where_another_lacks_its_table(kommo_scene: KommoScene) -> None:
+    kommo_scene.sync()
+    kommo_scene.drop_views()
+    kommo_scene.change("DROP TABLE {loss_reasons}")
+
+    with structlog.testing.capture_logs() as logs:
+        assert kommo_scene.later().sync().outcome == "done"
+
+    told = [(entry["what"], entry["why"]) for entry in logs if "not everything beside the rows" in entry["event"]]
+    assert told == [("view leads_readable", "Catalog Error: Table with name loss_reasons does not exist!")]
+    wanted = contract("views/kommo").keys() - {"leads_readable"}
+    assert contract("views/kommo").keys() & columns(kommo_scene.to, "kommo").keys() == wanted
+
+
 def test_views_that_were_dropped_come_back(each_scene: AnyScene) -> None:
     each_scene.sync()
     each_scene.drop_views()
@@ -248,7 +263,7 @@ def test_a_reader_keeps_a_view_as_it_is_until_the_next_run(scene: Scene, monkeyp
     finally:
         reader.close()
     assert [entry["what"] for entry in logs if "not everything beside the rows" in entry["event"]] == [
-        "foreign keys and views"
+        "view leads_readable"
     ]
     scene.later().sync()
     assert "Kind" in columns(scene.to)["leads_readable"]
