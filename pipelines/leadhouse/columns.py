@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,8 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _PLAIN_NUMBER = r"^[+-]?[0-9]{0,20}\.?[0-9]{0,10}$"
 _HALF_DAY = timedelta(hours=12)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Postgres cuts what is longer than 63 off: a number and a currency's suffix may come behind.
+_LONGEST_NAME = 50
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _ANY_INT = pa.decimal128(21, 2)
 _FLAGS: dict[Any, bool | None] = {
@@ -119,6 +122,21 @@ def _iso(value: Any) -> Any:
         if isinstance(value, int | str) and not isinstance(value, bool) and _DIGITS.fullmatch(str(value)):
             return (_EPOCH + timedelta(seconds=int(value))).isoformat()
     return value
+
+
+def column_name(field: str) -> str:
+    """Return a field's name as a column's: in lower case, in the form that dlt leaves alone, short enough for Postgres.
+
+    A name that is too long ends in a hash of itself.
+    """
+    kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in field.lower())
+    name = "_".join(part for part in kept.split("_") if part)
+    if not name or name[0].isdigit():
+        name = f"field_{name}".rstrip("_")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = blake2b(field.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{name[: _LONGEST_NAME - 1 - len(digest)].rstrip('_')}_{digest}"
 
 
 def as_text(value: Any) -> str:

@@ -330,3 +330,19 @@ def test_both_families_make_the_same_columns() -> None:
     wires = {"ufCrm_17": "UF_CRM_17", "ufCrm3Digit": "UF_CRM_3_DIGIT", "ufCrm_9": "UF_CRM_9"}
     described = {**{wire: {"upperName": name} for wire, name in wires.items()}, "parentId7": {"type": "crm_entity"}}
     assert sorted(Fields(ITEM, described, rows).extra_columns()) == sorted(lead.extra_columns())
+
+
+@pytest.mark.parametrize("name", ["UF_CRM_" + "A" * 43, "UF_CRM_" + "A" * 44, "UF_CRM_" + "LONG_" * 40])
+def test_a_column_has_room_in_postgres_for_a_number_and_a_currency(name: str) -> None:
+    """Postgres cuts names off at 63 bytes, and lead_fields would name columns that are not there."""
+    column = made(userfield(name, "money"))[name].column
+    assert len(f"{column}_99_currency") <= 63
+    assert (column == name.lower()) is (len(name) <= 50)
+    assert NamingConvention().normalize_identifier(column) == column
+
+
+def test_long_names_that_begin_alike_have_columns_of_their_own() -> None:
+    names = ["UF_CRM_" + "A" * 60 + end for end in "BC"]
+    fields = made(*(userfield(name, "string") for name in names))
+    assert len({fields[name].column for name in names}) == 2
+    assert made(userfield(names[1], "string"))[names[1]].column == fields[names[1]].column

@@ -12,7 +12,7 @@ import msgspec
 
 from leadhouse.bitrix24.families import ITEM_ONLY, MULTIFIELDS, NOT_LISTED, Family
 from leadhouse.bitrix24.places import Places, Remembered
-from leadhouse.columns import Kind
+from leadhouse.columns import Kind, column_name
 from leadhouse.tables import tables
 
 
@@ -166,9 +166,9 @@ class Fields:
             kind, role = _placed(name, told)
             multiple = row.get("MULTIPLE") == "Y" if row else about.get("isMultiple", last.get("is_multiple")) is True
             if name.startswith("UF_"):
-                column = self.places.of(name, _column_name(name), told, kind, multiple=multiple)
+                column = self.places.of(name, column_name(name), told, kind, multiple=multiple)
             else:
-                column = self.places.of_other(name, _column_name(name))
+                column = self.places.of_other(name, column_name(name))
                 kind = kind if multiple else self._stored.get(column, kind)
             none = ("0",) if name.startswith("UF_") and told in _ID_TYPES else ()
             fields.append(Field(name, wire or name, column, kind, Role.VALUES if multiple else role, none))
@@ -181,7 +181,7 @@ class Fields:
             Field(
                 wire,
                 wire,
-                self.places.of(wire, _column_name(wire), "", Kind.TEXT, multiple=False),
+                self.places.of(wire, column_name(wire), "", Kind.TEXT, multiple=False),
                 Kind.TEXT,
                 Role.COLUMN,
             )
@@ -195,13 +195,6 @@ def _placed(name: str, told: str) -> tuple[Kind, Role]:
             return Kind.DECIMAL, Role.MONEY
         return _USER_TYPES.get(told, Kind.TEXT), Role.FILE if told == "file" else Role.COLUMN
     return _STANDARD_TYPES.get(told, Kind.TEXT), Role.COLUMN
-
-
-def _column_name(name: str) -> str:
-    """The portal's name in lower case, in the form that dlt leaves alone (letters, digits, single underscores)."""
-    kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in name.lower())
-    column = "_".join(part for part in kept.split("_") if part)
-    return f"field_{column}".rstrip("_") if not column or column[0].isdigit() else column
 
 
 def _wire(family: Family, name: str) -> str:

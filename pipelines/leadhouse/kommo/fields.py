@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from leadhouse.columns import Kind, is_empty
+from leadhouse.columns import Kind, column_name, is_empty
 from leadhouse.kommo.entity import Entity
 from leadhouse.tables import tables
 
@@ -43,7 +43,7 @@ class Fields:
         taken = set(contract.columns)
         self._extra: dict[str, tuple[str, Kind]] = {}
         for field, kind in self._met.items():
-            column = _free(_column_name(field), taken)
+            column = _free(column_name(field), taken)
             taken.add(column)
             self._extra[column] = (field, stored.get(column, kind))
         self.columns |= self._extra
@@ -78,13 +78,6 @@ def _kind(value: Any) -> Kind:
     if isinstance(value, bool):
         return Kind.BOOLEAN
     return Kind.BIGINT if isinstance(value, int) else Kind.TEXT
-
-
-def _column_name(name: str) -> str:
-    """The account's name in the form that dlt leaves alone (letters, digits, single underscores)."""
-    kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in name.lower())
-    column = "_".join(part for part in kept.split("_") if part)
-    return f"field_{column}".rstrip("_") if not column or column[0].isdigit() else column
 
 
 def _free(column: str, taken: set[str]) -> str:
