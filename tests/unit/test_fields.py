@@ -346,3 +346,18 @@ def test_long_names_that_begin_alike_have_columns_of_their_own() -> None:
     fields = made(*(userfield(name, "string") for name in names))
     assert len({fields[name].column for name in names}) == 2
     assert made(userfield(names[1], "string"))[names[1]].column == fields[names[1]].column
+
+
+@pytest.mark.parametrize("family", [LEAD, ITEM])
+def test_variants_come_as_a_list_or_as_an_object(family: Family) -> None:
+    """PHP sends a list with gaps as an object."""
+    variants = [{"ID": "45", "VALUE": "Retail"}, {"ID": "47", "VALUE": "Wholesale"}]
+    name = "UF_CRM_1" if family is LEAD else "ufCrm_1"
+    for told in (variants, {"0": variants[0], "2": variants[1]}):
+        for rows, items in (([userfield("UF_CRM_1", "enumeration") | {"LIST": told}], None), ([], told)):
+            about = {"type": "enumeration", "upperName": "UF_CRM_1", "items": items}
+            options = field_tables(Fields(family, {name: about}, rows))["lead_field_options"].to_pylist()
+            assert [(row["field"], row["id"], row["value"]) for row in options] == [
+                ("uf_crm_1", 45, "Retail"),
+                ("uf_crm_1", 47, "Wholesale"),
+            ]

@@ -218,6 +218,8 @@ def _field_row(name: str, column: str, about: Row, row: Row, remembered: Mapping
 
 def _options(column: str, about: Row, row: Row) -> list[Row]:
     variants = row.get("LIST") or about.get("items") or []
+    if isinstance(variants, dict):  # PHP sends a list with gaps as an object
+        variants = list(variants.values())
     if not isinstance(variants, list):
         return []
     return [
