@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 import contents
+from kommo_scene import KommoScene
 from leadhouse.errors import ConfigurationError
+from leadhouse.sandbox import kommo
+from leadhouse.sandbox.kommo import Account
 from scene import Scene
 
 SEGMENT = "UF_CRM_1704817278"
@@ -134,6 +137,17 @@ def test_a_character_that_postgres_cannot_hold_is_shown(scene: Scene) -> None:
             f"New{told}born"
         )
         scene.later()
+
+
+def test_the_character_nul_in_an_accounts_dictionaries_hinders_nobody(account: Account, to: str) -> None:
+    held = "a\u2400b" if to.startswith("postgres") else "a\0b"
+    account.add_user("a\0b", "a@example.com")
+    account.add_custom_field("leads", "a\0b", "select", enums=["a\0b"])
+    with kommo.serve(account) as served:
+        scene = KommoScene(account, served.url, to)
+        scene.sync()
+        for table, column in (("users", "name"), ("custom_fields", "name"), ("custom_field_options", "value")):
+            assert held in {row[column] for row in scene.rows(f"SELECT {column} FROM {{{table}}}")}  # noqa: S608 - ours
 
 
 def test_a_portal_without_own_fields_is_read(either_scene: Scene) -> None:
