@@ -113,12 +113,12 @@ class LeadFlow:
             self.cursor = self.reading.closed(self.cursor)
 
     def dictionary(self, name: str) -> pa.Table | None:
-        """Return a dictionary as the destination may hold it, None where the portal gave none."""
+        """Return a dictionary as it may be written, None where the portal does not give it."""
         told = self.reading.dictionaries.get(name)
         if told is None:
             return None
-        masked = {name: self.mask.table(name, told)}
-        return (without_nul(masked)[0] if self._without_nul else masked)[name]
+        made = self.mask.table(name, told)
+        return without_nul({name: made})[0][name] if self._without_nul else made
 
     def _waiting(self) -> Iterator[Piece]:
         held, self._held = self._held, None

@@ -10,6 +10,7 @@ import structlog.testing
 import contents
 from any_scene import lose_disk
 from leadhouse import state
+from leadhouse.sandbox.bitrix24.dispatch import METHODS
 from scene import NOON_UTC, Scene
 
 SEATS = "UF_CRM_SEATS"
@@ -220,10 +221,42 @@ def test_every_field_is_told_of(duckdb_scene: Scene, api: str) -> None:
     scene.synced()
     told = {row["name"]: row for row in scene.rows("SELECT * FROM {lead_fields}")}
     customs = {field["FIELD_NAME"] for field in scene.portal.userfields()}
+    assert told.keys() >= METHODS["crm.lead.fields"](scene.portal, {}).result.keys()
     assert told.keys() >= {"TITLE", "STATUS_ID", "ADDRESS", "PHONE", "EMAIL", "IM", "WEB", "LINK", *customs}
     assert {name for name, row in told.items() if row["is_custom"]} == customs
-    assert told["PHONE"]["column_name"] == "lead_phones"
+    assert [told["PHONE"][name] for name in ("column_name", "type", "is_multiple")] == [
+        "lead_phones",
+        "crm_multifield",
+        True,
+    ]
     assert told["UF_CRM_TAGS"]["is_multiple"]
     leads = contents.columns(scene.to)["leads"]
     tables = {"lead_phones", "lead_emails", "lead_ims", "lead_webs", "lead_links"}
     assert {row["column_name"] for row in told.values() if not row["is_multiple"]} <= leads.keys() | tables
+
+
+@pytest.mark.parametrize("api", ["lead", "item"])
+def test_fields_with_tables_of_their_own_are_no_columns_of_the_view(duckdb_scene: Scene, api: str) -> None:
+    """They would be empty lists called Phone, E-mail, Contacts …, beside phones that are there."""
+    scene = duckdb_scene
+    scene.api = api
+    scene.synced()
+    apart = {"PHONE", "EMAIL", "IM", "WEB", "LINK", "CONTACT_IDS"}
+    fields = scene.rows("SELECT name, title FROM {lead_fields}")
+    titles = {row["title"] for row in fields if row["name"] in apart}
+    assert apart <= {row["name"] for row in fields}
+    shown = contents.columns(scene.to)["leads_readable"].keys()
+    assert {"Interests", "Segment"} <= shown
+    assert not shown & (titles | {"Phone", "E-mail", "Messenger", "Website", "Link"})
+
+
+def test_a_field_that_lists_never_hold_has_one_column_when_one_does(duckdb_scene: Scene) -> None:
+    scene = duckdb_scene
+    lead_id = scene.ids()[0]
+    for _ in range(3):
+        scene.later().edit(lead_id, f"edited at {scene.portal.clock.timestamp()}")
+        scene.portal.distort_lead(lead_id, {"CONTACT_IDS": b'"5"'})
+        scene.sync()
+    (row,) = described(scene, "CONTACT_IDS").values()
+    assert (row["column_name"], row["removed_at"], scene.lead(lead_id)["contact_ids"]) == ("contact_ids", None, "5")
+    assert "contact_ids_2" not in scene.lead(lead_id)

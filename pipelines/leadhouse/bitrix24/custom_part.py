@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from leadhouse.bitrix24.families import MULTIFIELDS, NOT_LISTED
 from leadhouse.columns import Kind
 from leadhouse.custom_part import Ask, CustomPart, column_names
 from leadhouse.tables import tables
@@ -14,6 +15,8 @@ _FIELDS = """
     ORDER BY column_name, name
 """
 _CURRENCY = " (currency)"
+# Multiple fields whose values are no rows of lead_custom_values.
+_ELSEWHERE = frozenset({*MULTIFIELDS, *NOT_LISTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def custom_part(ask: Ask, kinds: Mapping[str, Kind], taken: Collection[str]) -> 
     for column, name, title, kind, many, dictionary in ask(_FIELDS):
         told.setdefault(column, _Field(column, name, title or "", kind or "", bool(many), dictionary or ""))
     # Columns come to the end of `leads`, and so to the end of the view: Postgres adds them there without ado.
-    many = [field for field in told.values() if field.is_multiple]
+    many = [field for field in told.values() if field.is_multiple and field.name not in _ELSEWHERE]
     single = [_single(column, told, kinds) for column in kinds if column not in contract]
     fields = [*((field, "", field.column) for field in many), *single]
     names = column_names([(field.title, tail, column) for field, tail, column in fields], taken)

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from leadhouse import logs
 from leadhouse.bitrix24.client import Batch, Bitrix24Client, Command
-from leadhouse.bitrix24.families import MULTIFIELDS
+from leadhouse.bitrix24.families import MULTIFIELDS, NOT_LISTED
 from leadhouse.bitrix24.fields import Fields, Role
 from leadhouse.bitrix24.listing import Listing, Row, read_on
-from leadhouse.columns import as_text, column, is_empty
+from leadhouse.columns import as_text, column, column_name, is_empty
 from leadhouse.errors import OperatorError, TransientError
 from leadhouse.seen_times import TIMES
 from leadhouse.tables import tables
@@ -181,11 +181,11 @@ def field_tables(fields: Fields) -> dict[str, pa.Table]:
     by_name = {told.name: told for told in fields.all if told.role not in (Role.IGNORED, Role.MULTIFIELD)}
     standard = {told.field: column for column, told in contract["leads"].columns.items() if told.field}
     described, options = [], []
-    for name in sorted({*by_name, *standard, *MULTIFIELDS}):
+    for name in sorted({*by_name, *standard, *MULTIFIELDS, *(NOT_LISTED & fields.described.keys())}):
         about = dict(fields.described.get(name, ("", {}))[1])
         row = dict(fields.userfields.get(name, {}))
         placed = by_name.get(name)
-        column = placed.column if placed else standard.get(name) or MULTIFIELDS[name]
+        column = placed.column if placed else standard.get(name) or MULTIFIELDS.get(name) or column_name(name)
         described.append(_field_row(name, column, about, row, fields.places.remembered(name)))
         options.extend(_options(column, about, row))
     return {
@@ -199,6 +199,8 @@ def _field_row(name: str, column: str, about: Row, row: Row, remembered: Mapping
     own = row.get("SETTINGS")
     if not about and not row and remembered.get("column_name") == column:
         return {key: told for key, told in remembered.items() if key not in TIMES}
+    if name in MULTIFIELDS:  # crm.item.fields has one field for all of them
+        about = {"type": "crm_multifield", "isMultiple": True, **about}
     settings = own or about.get("settings")
     labels = (row.get(key) for key in ("LIST_COLUMN_LABEL", "EDIT_FORM_LABEL", "LIST_FILTER_LABEL"))
     title = next((text for label in labels if (text := _text(label))), None)

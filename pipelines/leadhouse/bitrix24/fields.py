@@ -177,15 +177,10 @@ class Fields:
     def _unplaced(self, met: Sequence[str]) -> list[Field]:
         """Fields met whose name belongs to another field already, or that lists are said not to have."""
         wires = {field.wire for field in self.all}
+        columns = {wire: self.places.of_other(wire, column_name(wire)) for wire in sorted(set(met) - wires)}
         return [
-            Field(
-                wire,
-                wire,
-                self.places.of(wire, column_name(wire), "", Kind.TEXT, multiple=False),
-                Kind.TEXT,
-                Role.COLUMN,
-            )
-            for wire in sorted(set(met) - wires)
+            Field(wire, wire, column, self._stored.get(column, Kind.TEXT), Role.COLUMN)
+            for wire, column in columns.items()
         ]
 
 
