@@ -1,12 +1,15 @@
 """Commands for those who read the tables: what they mean, and the tables as files."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from leadhouse.cli import log_to_stderr, main, warehouse_options
+
+_STDOUT = "-"
 
 
 @main.command(epilog="Example: leadhouse export bitrix24 crm-files --format parquet --to duckdb:leads.duckdb")
@@ -37,7 +40,13 @@ def export(source: str | None, directory: str | None, form: str, verbose: bool, 
 @main.command(epilog="Example: leadhouse schema bitrix24 --to duckdb:leads.duckdb --html dictionary.html")
 @click.argument("source", required=False)
 @warehouse_options
-@click.option("--html", metavar="FILE", help="Write one page instead: searchable, with a query for each table.")
+@click.option(
+    "--html",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value=_STDOUT,
+    help="Write one page instead: searchable, with a query for each table. Without FILE it is printed.",
+)
 @click.option("--dbt", is_flag=True, help="Print the sources.yml of a dbt project instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def schema(source: str | None, verbose: bool, html: str | None, dbt: bool, as_json: bool, **options: Any) -> None:
@@ -48,10 +57,14 @@ def schema(source: str | None, verbose: bool, html: str | None, dbt: bool, as_js
     log_to_stderr(verbose)
     from leadhouse import dictionary_text  # noqa: PLC0415 - Arrow loads with it
 
-    if bool(html) + dbt + as_json > 1:
+    if (html is not None) + dbt + as_json > 1:
         raise click.UsageError("--html, --dbt and --json are three ways to show it; take one")
     sections = _sections(source, **options)
-    if html:
+    if html == _STDOUT:
+        from leadhouse.dictionary_page import render_page  # noqa: PLC0415
+
+        click.echo(render_page(sections, now=datetime.now(UTC)), nl=False)
+    elif html is not None:
         from leadhouse.dictionary_page import write_page  # noqa: PLC0415
 
         write_page(sections, html)

@@ -110,7 +110,8 @@ def _told(target: Any, source: str | None, every: bool, limit: int, options: dic
         return every_status(target, lock_timeout=timeout, limit=limit)
     if source:
         known_source(source)
-    source, dataset = meant(target, source, options["portal"], options["dataset"], lock_timeout=timeout)
+    portal, dataset = options["portal"], options["dataset"]
+    source, dataset = meant(target, source, portal, dataset, lock_timeout=timeout, every=", or take --all")
     warehouse = Warehouse(target, dataset, lock_timeout=timeout, read_only=True)
     return [status_of(warehouse, source, lock_timeout=timeout, limit=limit)]
 

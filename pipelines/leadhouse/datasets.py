@@ -71,9 +71,23 @@ def filled(target: Target, *, lock_timeout: float) -> dict[str, str]:
 
 
 def meant(
-    target: Target, source: str | None, portal: str | None, dataset: str | None, *, lock_timeout: float
+    target: Target,
+    source: str | None,
+    portal: str | None,
+    dataset: str | None,
+    *,
+    lock_timeout: float,
+    every: str = "",
 ) -> tuple[str, str]:
     """Return source and name of the dataset that an operator means who may have named neither.
+
+    Args:
+        target: the warehouse.
+        source: as named.
+        portal: as named.
+        dataset: as named.
+        lock_timeout: seconds to wait for a process that has the file open.
+        every: how to mean all datasets instead, for the message.
 
     Raises:
         ConfigurationError: it could be any of several.
@@ -89,9 +103,7 @@ def meant(
     if not held or portal or dataset:
         return default, name
     if len(held) > 1:
-        raise ConfigurationError(
-            f"{target.label} holds the datasets {', '.join(held)}; name one with --dataset, or take --all"
-        )
+        raise ConfigurationError(f"{target.label} holds the datasets {', '.join(held)}; name one with --dataset{every}")
     ((only, of),) = held.items()
     return of, only
 

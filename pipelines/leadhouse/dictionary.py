@@ -29,6 +29,8 @@ _SHOWN = 10
 _AS = "\u00a0AS\u00a0"
 _JOINED = 3
 _CURRENCY = "_currency"
+# Types of fields whose ids stand in views as the names of users.
+_PEOPLE = frozenset({"employee", "user"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ def _not_personal(section: Section, fields: Sequence[PortalField]) -> tuple[Coll
     if section.source is None:
         return frozenset(), frozenset()
     known, own = crm(section.source), [field for field in fields if field.custom]
-    plain = known.codes | known.figures
+    plain = known.codes | known.figures - _PEOPLE
     titles = {
         name
         for field in own

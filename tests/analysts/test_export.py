@@ -184,6 +184,16 @@ def test_an_export_replaces_its_own_files_and_takes_away_what_is_no_more(
     assert not (tmp_path / "out" / "mine.parquet").exists()
 
 
+def test_of_several_datasets_one_is_to_be_named(in_duckdb: Company, tmp_path: Path, call: Call) -> None:
+    for name in ("acme", "globex"):
+        in_duckdb.kommo.sync(dataset=name)
+
+    status, _, err = call("export", str(tmp_path / "out"), "--format", "csv", "--to", in_duckdb.to)
+
+    words = f"leadhouse: {in_duckdb.to} holds the datasets acme, globex; name one with --dataset\n"
+    assert (status, err) == (2, words)
+
+
 def test_files_of_others_are_not_replaced(full: str, tmp_path: Path, call: Call) -> None:
     (tmp_path / "leads.csv").write_text("mine", encoding="utf-8")
 

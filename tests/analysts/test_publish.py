@@ -174,6 +174,19 @@ def _die_before_the_run_is_recorded(company: Company) -> None:
             company.bitrix24.later().sync()
 
 
+def test_no_byte_of_a_forgotten_person_is_in_the_next_copy(in_duckdb: Company, copy: Path) -> None:
+    scene = in_duckdb.bitrix24
+    lead = scene.ids()[0]
+    scene.edit(lead, "Ottoline Quillfeather-Marchbanks calls")
+    scene.sync(publish=str(copy))
+    assert b"Quillfeather-Marchbanks" in copy.read_bytes()
+    leadhouse.forget("bitrix24", [lead], to=scene.to)
+
+    scene.later().sync(publish=str(copy))
+
+    assert b"Quillfeather-Marchbanks" not in copy.read_bytes()
+
+
 @pytest.mark.parametrize(
     "happens",
     [
