@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -119,6 +120,24 @@ def test_sources_are_counted_by_month_and_currency(scene: Scene) -> None:
     assert len(rows) == len(counted)
     assert all(row["conversion"] == pytest.approx(row["won"] / row["leads"]) for row in rows)
     assert {row["source"] for row in rows} == {told.sources.get(code, code) for _, code, _ in counted}
+
+
+def test_a_sum_that_is_too_great_is_no_value_and_no_error(either_scene: Scene) -> None:
+    ids = either_scene.ids()[:3]
+    for lead_id, currency in zip(ids, ("USD", "USD", "EUR"), strict=True):
+        changed = {"OPPORTUNITY": "9999999999999999.99", "CURRENCY_ID": currency, "STATUS_ID": "CONVERTED"}
+        either_scene.portal.update_lead(lead_id, changed)
+    either_scene.sync()
+    together = "SET date_create = '2001-01-01T00:00:00Z', source_id = 'CALL'"
+    either_scene.change(f"UPDATE {{leads}} {together} WHERE id IN {tuple(ids)}")
+
+    told = either_scene.rows("SELECT * FROM bitrix24.lead_sources_monthly WHERE month = '2001-01-01' ORDER BY currency")
+
+    most = Decimal("9999999999999999.99")
+    assert [(row["currency"], row["leads"], row["amount"], row["won_amount"]) for row in told] == [
+        ("EUR", 1, most, most),
+        ("USD", 2, None, None),
+    ]
 
 
 def test_findings_on_the_data(both_scene: Scene) -> None:

@@ -1,4 +1,5 @@
--- Months are those of UTC: the portal does not tell its zone.
+-- Months are those of UTC: the portal does not tell its zone. A sum that its type cannot hold would be an error of the
+-- whole view.
 SELECT
     counted.month,
     counted.source_id,
@@ -9,8 +10,8 @@ SELECT
     counted.lost,
     counted.open,
     CAST(counted.won AS DOUBLE PRECISION) / counted.leads AS conversion,
-    counted.amount,
-    counted.won_amount
+    CAST(CASE WHEN abs(counted.amount) < 10000000000000000 THEN counted.amount END AS DECIMAL(18, 2)) AS amount,
+    CAST(CASE WHEN abs(counted.won_amount) < 10000000000000000 THEN counted.won_amount END AS DECIMAL(18, 2)) AS won_amount
 FROM (
     SELECT
         CAST(date_trunc('month', l.date_create AT TIME ZONE 'UTC') AS DATE) AS month,
@@ -20,8 +21,8 @@ FROM (
         count(*) FILTER (WHERE l.status_semantic_id = 'S') AS won,
         count(*) FILTER (WHERE l.status_semantic_id = 'F') AS lost,
         count(*) FILTER (WHERE l.status_semantic_id = 'P') AS open,
-        CAST(sum(l.opportunity) AS DECIMAL(18, 2)) AS amount,
-        CAST(sum(l.opportunity) FILTER (WHERE l.status_semantic_id = 'S') AS DECIMAL(18, 2)) AS won_amount
+        sum(l.opportunity) AS amount,
+        sum(l.opportunity) FILTER (WHERE l.status_semantic_id = 'S') AS won_amount
     FROM {dataset}.leads AS l
     WHERE l.deleted_at IS NULL AND l.out_of_sight_at IS NULL
     GROUP BY 1, 2, 3

@@ -1,4 +1,5 @@
--- Months are those of UTC: of zones the account tells names that a database may not know.
+-- Months are those of UTC: of zones the account tells names that a database may not know. A sum that its type cannot hold
+-- would be an error of the whole view.
 SELECT
     counted.month,
     counted.source_id,
@@ -9,8 +10,8 @@ SELECT
     counted.lost,
     counted.open,
     CAST(counted.won AS DOUBLE PRECISION) / counted.leads AS conversion,
-    counted.amount,
-    counted.won_amount
+    CAST(CASE WHEN abs(counted.amount) < 10000000000000000 THEN counted.amount END AS DECIMAL(18, 2)) AS amount,
+    CAST(CASE WHEN abs(counted.won_amount) < 10000000000000000 THEN counted.won_amount END AS DECIMAL(18, 2)) AS won_amount
 FROM (
     SELECT
         CAST(date_trunc('month', l.created_at AT TIME ZONE 'UTC') AS DATE) AS month,
@@ -20,8 +21,8 @@ FROM (
         count(*) FILTER (WHERE l.status_id = 142) AS won,
         count(*) FILTER (WHERE l.status_id = 143) AS lost,
         count(*) FILTER (WHERE l.status_id NOT IN (142, 143)) AS open,
-        CAST(sum(l.amount) AS DECIMAL(18, 2)) AS amount,
-        CAST(sum(l.amount) FILTER (WHERE l.status_id = 142) AS DECIMAL(18, 2)) AS won_amount
+        sum(l.amount) AS amount,
+        sum(l.amount) FILTER (WHERE l.status_id = 142) AS won_amount
     FROM (
         SELECT
             created_at,
