@@ -104,9 +104,10 @@ def _indexed(crm: Crm) -> Iterator[tuple[str, str]]:
                 if column in crm.contract[table].columns:
                     yield table, column
     for table, contract in crm.contract.items():
-        for told in contract.columns.values():
-            if {told.references, told.joins} & roots:
-                yield table, told.name
+        if contract.versions_of is None:  # the unique index of versions begins with the lead
+            for told in contract.columns.values():
+                if {told.references, told.joins} & roots:
+                    yield table, told.name
 
 
 def _references(place: str, crm: Crm, held: Catalog) -> Iterator[tuple[str, str]]:

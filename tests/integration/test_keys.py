@@ -39,6 +39,20 @@ def test_tables_have_keys_and_child_rows_refer_to_their_lead(each_scene: AnyScen
     assert {"leads: PRIMARY KEY (id)", "users: PRIMARY KEY (id)"} <= _keys(each_scene, "p")
 
 
+def test_no_index_is_the_beginning_of_another(each_scene: AnyScene) -> None:
+    each_scene.sync(history=True)
+    each_scene.later().sync()  # the table of versions had no keys before
+
+    told = "SELECT indexdef FROM pg_indexes WHERE schemaname = '{}'"
+    made = [
+        row["indexdef"].partition(" ON ")[2].rstrip(")") for row in each_scene.rows(told.format(each_scene.dataset))
+    ]
+
+    assert f"{each_scene.dataset}.lead_versions USING btree (id, valid_from" in made
+    assert [(one, other) for one in made for other in made if other.startswith(f"{one}, ")] == []
+    assert len(set(made)) == len(made)
+
+
 def test_life_goes_on_under_keys(each_scene: AnyScene) -> None:
     each_scene.sync(history=True)
     for seed in range(2):
