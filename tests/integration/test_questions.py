@@ -1,5 +1,6 @@
 """The ten questions of docs/questions.md are answered as the portal's own data says, in DuckDB and in Postgres."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +13,15 @@ import pytest
 import documents
 import oracle
 from contents import Row, query
+from kommo_scene import KommoScene
+from leadhouse.sandbox import kommo
 from leadhouse.sandbox.bitrix24 import Portal, serve
+from leadhouse.sandbox.kommo import Account
 from portrait import Portrait
 from scene import Scene
 
-QUESTIONS = documents.runnable(documents.read("docs/questions.md"))
+_TEXT = documents.read("docs/questions.md")
+QUESTIONS = documents.runnable(_TEXT)
 
 
 @pytest.fixture
@@ -203,3 +208,25 @@ def test_deleted_leads_are_told_by_the_questions_about_them(asked: Scene) -> Non
         month: (count, deleted[month]) for month, count in leads.items()
     }
     assert all(float(row["percent"]) == pytest.approx(100 * row["deleted"] / row["leads"]) for row in rate)
+
+
+def test_an_account_of_kommo_is_asked_as_the_page_says(account: Account, to: str) -> None:
+    (revenue,) = re.findall(r"`(SELECT [^`]+)`", _TEXT)
+    one, three, nine = (QUESTIONS[number - 1].text.rstrip().rstrip(";") for number in (1, 3, 9))
+    for lead in account.leads()[:2]:
+        account.update_lead(lead["id"], {"status_id": 142})
+    with kommo.serve(account) as served:
+        scene = KommoScene(account, served.url, to)
+        scene.sync()
+
+    def answers(question: str) -> list[Row]:
+        return query(to, question.replace("bitrix24.", "kommo.").replace("date_create", "created_at"))
+
+    leads = account.leads()
+    won = [lead["price"] for lead in leads if lead["status_id"] == 142]
+    assert sum(row["leads"] for row in answers(one)) == len(leads)
+    assert sum(row["won"] for row in answers(one)) == len(won) > 1
+    without = scene.one("SELECT count(*) FROM kommo.data_quality WHERE problem = 'no contact'")
+    assert sum(row["leads"] for row in answers(three)) == without > 0
+    assert answers(" ".join(revenue.split())) == [{"currency": "GBP", "revenue": sum(won)}]
+    assert sum(row["leads"] for row in answers(nine)) == len(leads)
