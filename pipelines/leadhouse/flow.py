@@ -112,6 +112,14 @@ class LeadFlow:
             self.finished = True
             self.cursor = self.reading.closed(self.cursor)
 
+    def dictionary(self, name: str) -> pa.Table | None:
+        """Return a dictionary as it may be written, None where the portal does not give it."""
+        told = self.reading.dictionaries.get(name)
+        if told is None:
+            return None
+        made = self.mask.table(name, told)
+        return without_nul({name: made})[0][name] if self._without_nul else made
+
     def _waiting(self) -> Iterator[Piece]:
         held, self._held = self._held, None
         return self._pieces if held is None else chain((held,), self._pieces)
@@ -161,9 +169,8 @@ def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltR
         @dlt.resource(**resource_hints(contract[name], replace=name not in source.kept))
         def rows() -> Iterator[pa.Table]:
             now, slot = flow()
-            made = now.reading.dictionaries.get(name)
+            made = now.dictionary(name)
             if made is not None:
-                made = now.mask.table(name, made)
                 seen = slot.setdefault("dictionaries", {})
                 digest = _digest(made)
                 if seen.get(name) != digest:

@@ -121,6 +121,21 @@ def test_a_dictionary_that_somebody_dropped_does_not_hinder(scene: Scene) -> Non
     assert scene.sync().outcome == "done"
 
 
+def test_a_character_that_postgres_cannot_hold_is_shown(scene: Scene) -> None:
+    scene.portal.rename_status("STATUS", "NEW", "New\0born")
+    scene.portal.add_userfield("UF_CRM_NUL", "enumeration", False, [(901, "a\0b")], "Ti\0tle")
+    told = "\0" if scene.to.startswith("duckdb") else "\u2400"
+
+    for _ in range(2):
+        assert scene.sync().outcome == "done"
+        assert scene.one("SELECT title FROM {lead_fields} WHERE name = 'UF_CRM_NUL'") == f"Ti{told}tle"
+        assert scene.one("SELECT value FROM {lead_field_options} WHERE id = 901") == f"a{told}b"
+        assert scene.one("SELECT name FROM {statuses} WHERE status_id = 'NEW' AND entity_id = 'STATUS'") == (
+            f"New{told}born"
+        )
+        scene.later()
+
+
 def test_a_portal_without_own_fields_is_read(either_scene: Scene) -> None:
     scene = either_scene
     for name in list(scene.portal.userfield_map):
