@@ -1,10 +1,10 @@
 """What the catalog of a DuckDB file or a Postgres database has of one dataset, asked once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leadhouse.view_making import identifier, literal
+from leadhouse.view_making import MADE, identifier, literal
 
 # What it is (table, view, index, constraint, keyed: a table with a primary key), its name, its comment.
 _ASKED = {
@@ -72,6 +72,16 @@ class Catalog:
     views: Mapping[str, str | None]
     keyed: frozenset[str]
     names: frozenset[str]
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The views that leadhouse made, with their comments."""
+        return {name: comment for name, comment in self.views.items() if comment and MADE in comment}
+
+    def foreign(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names of our views that tables or views of somebody else bear."""
+        others = (self.tables.keys() | self.views.keys()) - self.made.keys()
+        return [name for name in names if name in others]
 
 
 def catalog(schema: Schema) -> Catalog:

@@ -17,8 +17,7 @@ from typing import Any
 from leadhouse import logs
 from leadhouse.catalog import Catalog, Schema, catalog
 from leadhouse.crm import Crm
-from leadhouse.redact import redact
-from leadhouse.view_making import identifier, patient
+from leadhouse.view_making import identifier, patient, why
 from leadhouse.warehouse import Warehouse
 
 log = logs.get_logger("leadhouse.keys")
@@ -62,12 +61,7 @@ def _make(cursor: Any, statements: Sequence[tuple[str, str]]) -> None:
             try:
                 cursor.execute(statement)
             except Exception as error:  # noqa: BLE001 - rows are complete without keys
-                log.warning(_LACKING, name=name, why=_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    """Return why Postgres refused; the values that it quotes in its details are left out."""
-    return redact(str(error).split("\n", 1)[0])
+                log.warning(_LACKING, name=name, why=why(error))
 
 
 def _primary_keys(place: str, crm: Crm, held: Catalog) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """What a good run leaves for people beside the rows: foreign keys, comments, and the views of its dataset."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from leadhouse import logs
@@ -13,8 +13,7 @@ from leadhouse.custom_part import CustomPart
 from leadhouse.dataset_views import dataset_views, view_columns
 from leadhouse.dlt_tables import stored_kinds
 from leadhouse.keys import make_references
-from leadhouse.redact import redact
-from leadhouse.view_making import MADE, alone, replace, transaction
+from leadhouse.view_making import alone, or_warning, replace, transaction
 from leadhouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -33,13 +32,13 @@ def present(warehouse: Warehouse, crm: Crm, pipeline: "Pipeline") -> None:
     """
     if warehouse.connection is None:
         return
-    with _or_warning("foreign keys and views"), closing(warehouse.connection.cursor()) as cursor:
+    with or_warning("foreign keys and views"), closing(warehouse.connection.cursor()) as cursor:
         schema = Schema.of(cursor, warehouse.target.kind, warehouse.dataset)
         held = catalog(schema)
         make_references(schema, crm, held)
         known = pipeline.default_schema
         custom = _custom(schema, crm, stored_kinds(known, crm.leads.root))
-        with _or_warning("comments"):
+        with or_warning("comments"):
             columns = {name: set(table["columns"]) for name, table in known.tables.items()}
             for name, table in crm.contract.items():
                 if table.versions_of is not None:  # made in SQL: dlt does not know it
@@ -57,7 +56,7 @@ def make_views(warehouse: Warehouse, crm: Crm, kinds: Mapping[str, Kind]) -> Non
         crm: the source.
         kinds: of the columns of `leads`.
     """
-    with _or_warning("views"), closing(warehouse.connection.cursor()) as cursor:
+    with or_warning("views"), closing(warehouse.connection.cursor()) as cursor:
         schema = Schema.of(cursor, warehouse.target.kind, warehouse.dataset)
         _refresh(schema, catalog(schema), crm, _custom(schema, crm, kinds))
 
@@ -71,25 +70,12 @@ def _refresh(schema: Schema, held: Catalog, crm: Crm, custom: CustomPart) -> Non
     # DuckDB looks for bare names in the view's own schema first: the file may be renamed, or attached by any name.
     prefix = "" if schema.kind == "duckdb" else f"{schema.place}."
     views = dataset_views(crm.name, prefix, custom)
-    foreign = [
-        view.name
-        for view in views
-        if view.name in held.tables or (view.name in held.views and MADE not in (held.views[view.name] or ""))
-    ]
+    foreign = held.foreign(view.name for view in views)
     if foreign:
         log.warning("no views of these names: the dataset has others of yours; rename them", names=foreign)
     lacking = [view for view in views if view.name not in foreign and held.views.get(view.name) != view.comment]
     if lacking:
         with alone(schema.cursor, schema.kind, schema.dataset):
             for view in lacking:
-                with _or_warning(f"view {view.name}"), transaction(schema.cursor):
+                with or_warning(f"view {view.name}"), transaction(schema.cursor):
                     replace(schema.cursor, schema.kind, schema.place, [view])
-
-
-@contextmanager
-def _or_warning(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - the tables are complete without them
-        why = redact(str(error).split("\n", 1)[0])
-        log.warning("not everything beside the rows is up to date; the next run tries again", what=what, why=why)

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from leadhouse import logs
+from leadhouse.redact import redact
 from leadhouse.tables import Column
 
 log = logs.get_logger("leadhouse.views")
@@ -59,6 +60,20 @@ def literal(text: str) -> str:
 def identifier(name: str) -> str:
     """Return a name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def or_warning(what: str) -> Iterator[None]:
+    """Warn of whatever hinders: the tables are complete without it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - each database has its own
+        log.warning("not everything beside the rows is up to date; the next run tries again", what=what, why=why(error))
+
+
+def why(error: Exception) -> str:
+    """Return what a database says is wrong, without the values that it quotes in further lines."""
+    return redact(str(error).split("\n", 1)[0])
 
 
 @contextmanager
@@ -132,11 +147,11 @@ def _replaced_in_postgres(cursor: Any, name: str, view: View) -> bool:
     except Exception as error:
         if getattr(error, "pgcode", None) != _DEPENDED_UPON:
             raise
-        why = " ".join(str(error).split("\n")[1:2])
+        reading = " ".join(str(error).split("\n")[1:2])
         cursor.execute("ROLLBACK TO SAVEPOINT before")
         log.warning(
             "a view keeps its old columns, because views of yours read it; drop yours, sync, and make them again",
-            view=name, why=why,
+            view=name, why=reading,
         )  # fmt: skip
         return False
     cursor.execute(f"CREATE VIEW {name} AS\n{view.sql}")

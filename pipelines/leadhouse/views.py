@@ -11,14 +11,14 @@ from functools import cache
 from typing import Any
 
 from leadhouse import logs
+from leadhouse.catalog import Schema, catalog
 from leadhouse.columns import SQL_TYPES
 from leadhouse.errors import ConfigurationError, WarehouseUnavailableError
 from leadhouse.files import reviewed_files
 from leadhouse.pipeline import pipeline_name
-from leadhouse.redact import redact
 from leadhouse.settings import VIEWS, is_dataset_name
 from leadhouse.tables import tables
-from leadhouse.view_making import MADE, View, about, alone, replace, transaction
+from leadhouse.view_making import View, about, alone, or_warning, replace, transaction, why
 from leadhouse.warehouse import Warehouse
 
 log = logs.get_logger("leadhouse.views")
@@ -26,19 +26,16 @@ log = logs.get_logger("leadhouse.views")
 _FOLDER = f"schemas/views/{VIEWS}"
 # What a dataset of leadhouse has; a copy of one has another pipeline's state, and the staging schema none.
 _MARKS = ("leads", "sync_runs", "_dlt_pipeline_state")
-# Schema, name, whether it is a view, comment: of what may mark a dataset, and of all in the views' own.
-_CATALOG = {
+# Schema and name of what may mark a dataset.
+_MARKED = {
     "duckdb": f"""
-        SELECT schema_name, table_name, false, comment FROM duckdb_tables()
-        WHERE database_name = current_database() AND (table_name IN {_MARKS} OR schema_name = '{VIEWS}')
-        UNION ALL
-        SELECT schema_name, view_name, true, comment FROM duckdb_views()
-        WHERE database_name = current_database() AND schema_name = '{VIEWS}'""",  # noqa: S608 - our own names
+        SELECT schema_name, table_name FROM duckdb_tables()
+        WHERE database_name = current_database() AND table_name IN {_MARKS}""",  # noqa: S608 - our own names
     "postgres": f"""
-        SELECT space.nspname, told.relname, told.relkind = 'v', obj_description(told.oid, 'pg_class')
+        SELECT space.nspname, told.relname
         FROM pg_class AS told JOIN pg_namespace AS space ON space.oid = told.relnamespace
-        WHERE space.nspname = '{VIEWS}' OR (told.relname IN {_MARKS} AND told.relkind = 'r'
-            AND has_schema_privilege(space.oid, 'USAGE') AND has_table_privilege(told.oid, 'SELECT'))""",  # noqa: S608
+        WHERE told.relname IN {_MARKS} AND told.relkind = 'r'
+            AND has_schema_privilege(space.oid, 'USAGE') AND has_table_privilege(told.oid, 'SELECT')""",  # noqa: S608
 }
 
 
@@ -66,7 +63,7 @@ def check_no_views(warehouse: Warehouse) -> None:
     Raises:
         ConfigurationError: it holds the views.
     """
-    if warehouse.dataset != VIEWS or warehouse.target.kind not in _CATALOG:
+    if warehouse.dataset != VIEWS or warehouse.target.kind not in _MARKED:
         return
     with warehouse.held(), closing(warehouse.connection.cursor()) as cursor:
         views = _catalog(cursor, warehouse.target.kind).views
@@ -83,15 +80,10 @@ def refresh_views(warehouse: Warehouse) -> None:
     Args:
         warehouse: held by this run; other destinations than DuckDB and Postgres get no views.
     """
-    connection = warehouse.connection
-    if connection is None:
+    if warehouse.connection is None:
         return
-    try:
-        with closing(connection.cursor()) as cursor:
-            _refresh(cursor, warehouse.target.kind)
-    except Exception as error:  # noqa: BLE001 - the tables are complete without the views
-        why = redact(str(error).split("\n", 1)[0])
-        log.warning("the views of the dataset crm stay as they were; the next run tries again", why=why)
+    with or_warning("views over all CRMs"), closing(warehouse.connection.cursor()) as cursor:
+        _refresh(cursor, warehouse.target.kind)
 
 
 def check_views(warehouse: Warehouse) -> dict[str, int]:
@@ -107,7 +99,7 @@ def check_views(warehouse: Warehouse) -> dict[str, int]:
     kind = warehouse.target.kind
     with closing(warehouse.connection.cursor()) as cursor:
         held = _catalog(cursor, kind)
-        view = f"{_place(cursor, kind)}.leads"
+        view = f"{Schema.of(cursor, kind, VIEWS).place}.leads"
         for source, dataset in _filled(cursor, held):
             table, shown = f'"{dataset}".leads', 0
             cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own names
@@ -145,19 +137,14 @@ def _refresh(cursor: Any, kind: str) -> None:
 def _catalog(cursor: Any, kind: str) -> _Held:
     """Return what the warehouse has of datasets and views."""
     marks: dict[str, set[str]] = {}
-    views: dict[str, str] = {}
-    foreign = []
-    cursor.execute(_CATALOG[kind])
-    for schema, name, is_view, comment in cursor.fetchall():
-        if schema != VIEWS:
-            marks.setdefault(schema, set()).add(name)
-        elif name in _reviewed():
-            if is_view and MADE in (comment or ""):
-                views[name] = comment
-            else:
-                foreign.append(name)
+    cursor.execute(_MARKED[kind])
+    for schema, name in cursor.fetchall():
+        marks.setdefault(schema, set()).add(name)
+    marks.pop(VIEWS, None)
     datasets = [name for name, found in sorted(marks.items()) if len(found) == len(_MARKS) and is_dataset_name(name)]
-    return _Held(datasets, views, foreign)
+    there = catalog(Schema.of(cursor, kind, VIEWS))
+    views = {name: comment for name, comment in there.made.items() if name in _reviewed()}
+    return _Held(datasets, views, there.foreign(_reviewed()))
 
 
 def _pieces(cursor: Any, held: _Held) -> list[_Piece]:
@@ -223,24 +210,18 @@ def _usable(cursor: Any, piece: _Piece) -> bool:
     try:
         cursor.execute(f"SELECT * FROM ({piece.sql}) AS tried LIMIT 0")  # noqa: S608 - reviewed
     except Exception as error:  # noqa: BLE001 - each database has its own
-        why = redact(str(error).split("\n", 1)[0])
-        log.warning("a dataset is left out of the views; sync it", view=piece.view, dataset=piece.dataset, why=why)
+        told = {"view": piece.view, "dataset": piece.dataset, "why": why(error)}
+        log.warning("a dataset is left out of the views; sync it", **told)
         return False
     return True
 
 
 def _replace(cursor: Any, kind: str, views: Sequence[View]) -> None:
     """Make or replace the views, all or none of them."""
-    place = _place(cursor, kind)
+    place = Schema.of(cursor, kind, VIEWS).place
     cursor.execute(f"SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = '{VIEWS}'")  # noqa: S608
     there = cursor.fetchone()[0]
     with transaction(cursor):
         if not there:  # Postgres asks for the right to make it also where it is there
             cursor.execute(f"CREATE SCHEMA {place}")
         replace(cursor, kind, place, views)
-
-
-def _place(cursor: Any, kind: str) -> str:
-    """Return the views' schema; DuckDB takes a bare crm for the file, where that is called crm.duckdb."""
-    cursor.execute("SELECT current_database()")
-    return f'"{cursor.fetchone()[0]}".{VIEWS}' if kind == "duckdb" else VIEWS

@@ -10,8 +10,8 @@ SELECT
     counted.lost,
     counted.open,
     CAST(counted.won AS DOUBLE PRECISION) / counted.leads AS conversion,
-    CASE WHEN abs(counted.amount) < 10000000000000000 THEN CAST(counted.amount AS DECIMAL(18, 2)) END AS amount,
-    CASE WHEN abs(counted.won_amount) < 10000000000000000 THEN CAST(counted.won_amount AS DECIMAL(18, 2)) END AS won_amount
+    CAST(CASE WHEN abs(counted.amount) < 10000000000000000 THEN counted.amount END AS DECIMAL(18, 2)) AS amount,
+    CAST(CASE WHEN abs(counted.won_amount) < 10000000000000000 THEN counted.won_amount END AS DECIMAL(18, 2)) AS won_amount
 FROM (
     SELECT
         CAST(date_trunc('month', l.created_at AT TIME ZONE 'UTC') AS DATE) AS month,
