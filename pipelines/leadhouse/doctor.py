@@ -51,7 +51,7 @@ def examine(
     if warehouse is None:
         found.unknown("warehouse", "state", why="there is no destination")
     elif found.check("warehouse", lambda: warehouses.access(found, warehouse, lock_timeout)):
-        found.check("state", lambda: warehouses.state(found, warehouse, source))
+        found.check("state", lambda: warehouses.state(found, warehouse, source, chosen))
     else:
         found.unknown("state", why="the warehouse cannot be used")
     found.check("disk", lambda: configuration.disk(found, warehouse.target if warehouse else None))

@@ -11,6 +11,7 @@ from leadhouse.errors import WarehouseRefusedError
 from leadhouse.findings import Findings
 from leadhouse.pii import outlook
 from leadhouse.pipeline import looked_at
+from leadhouse.settings import PortalSettings
 from leadhouse.state import stored
 from leadhouse.times import in_words
 from leadhouse.warehouse import Warehouse
@@ -41,8 +42,14 @@ def access(found: Findings, warehouse: Warehouse, lock_timeout: float) -> bool:
     return True
 
 
-def state(found: Findings, warehouse: Warehouse, source: str) -> None:
+def state(found: Findings, warehouse: Warehouse, source: str, settings: PortalSettings | None) -> None:
     """Look at what is remembered.
+
+    Args:
+        found: what is told.
+        warehouse: where.
+        source: the CRM.
+        settings: of the portal, None where they are not complete.
 
     Raises:
         StateError: it is damaged.
@@ -53,7 +60,10 @@ def state(found: Findings, warehouse: Warehouse, source: str) -> None:
     if not warehouse.target.connects or warehouse.dataset in filled(warehouse.target, lock_timeout=5):
         with looked_at(warehouse) as pipeline:
             slot = (stored(pipeline, source) or {}) if pipeline.schemas else {}
-    found.check("personal data", lambda: found.ok("personal data", outlook(slot, warehouse, source)))
+    if settings is None:
+        found.unknown("personal data", why="the settings are not complete")
+    else:
+        found.check("personal data", lambda: found.ok("personal data", outlook(slot, warehouse, source, settings)))
     cursor = Cursor.from_dict(slot.get("cursor"))
     if cursor.cursor is None:
         found.ok("state", nothing if cursor.window is None else "the first window is open; the next run goes on in it")

@@ -69,6 +69,8 @@ class LeadFlow:
         self.crm = source
         self.reading = reading
         self.cursor = reading.cursor
+        full = self.cursor.window is not None and self.cursor.window.full
+        self._anew = set(source.dictionaries) if full else set()
         self._pieces = pieces
         self._unchanged = unchanged or {}
         self._limit = limit
@@ -119,6 +121,12 @@ class LeadFlow:
             return None
         made = self.mask.table(name, told)
         return without_nul({name: made})[0][name] if self._without_nul else made
+
+    def anew(self, name: str) -> bool:
+        """True once for each dictionary in a full window: it is written, changed or not."""
+        anew = name in self._anew
+        self._anew.discard(name)
+        return anew
 
     def _waiting(self) -> Iterator[Piece]:
         held, self._held = self._held, None
@@ -173,7 +181,7 @@ def resources(source: Crm, open_flow: Callable[[Cursor], LeadFlow]) -> list[DltR
             if made is not None:
                 seen = slot.setdefault("dictionaries", {})
                 digest = _digest(made)
-                if seen.get(name) != digest:
+                if now.anew(name) or seen.get(name) != digest:
                     seen[name] = digest
                     yield _remembering(contract[name], made, now)
 

@@ -1,5 +1,6 @@
 """What becomes of personal data in a dataset: as a person asks for it, and as the dataset remembers it."""
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from leadhouse import logs
 from leadhouse.errors import ConfigurationError, StateError
 from leadhouse.masking import Mask, Mode, Pseudonyms
 from leadhouse.redact import register_secrets
-from leadhouse.settings import configured_value
+from leadhouse.settings import PortalSettings, configured_value
 
 if TYPE_CHECKING:
     from leadhouse.crm import Crm
@@ -22,6 +23,8 @@ log = logs.get_logger("leadhouse.pii")
 _SHORTEST_KEY = 16
 # Leads that tell whether a dataset without a memory is masked.
 _LOOKED_AT = 100
+# What a key that is made from a portal's access is for.
+_PURPOSE = b"leadhouse: pseudonyms"
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _MODES = ", ".join(Mode)
 
@@ -85,33 +88,44 @@ def asked_for(flag: str | None) -> Mode | None:
     return Mode(str(told))
 
 
-def pseudonyms(mode: Mode) -> Pseudonyms | None:
-    """Return what makes pseudonyms where the mode is `hash`, with the configured key.
+def pseudonyms(mode: Mode, settings: PortalSettings) -> Pseudonyms | None:
+    """Return what makes pseudonyms where the mode is `hash`: by the configured key, else by one from the access.
 
     Raises:
         ConfigurationError: there is no key, or it is too short.
     """
     if mode is not Mode.HASH:
         return None
-    told = configured_value("leadhouse.pii_key", secret=True)
-    if told is None or len(str(told).strip()) < _SHORTEST_KEY:
+    told = _configured_key()
+    if told is None and settings.secret:
+        return Pseudonyms(hmac.digest(settings.secret.encode(), _PURPOSE, "sha256").hex())
+    if told is None or len(told.strip()) < _SHORTEST_KEY:
         lack = "has no key" if told is None else f"has a key of fewer than {_SHORTEST_KEY} characters"
         raise ConfigurationError(
             f"pii is hash and {lack}; set LEADHOUSE__PII_KEY, or pii_key under [leadhouse] in .dlt/secrets.toml, to a "
             f"secret of {_SHORTEST_KEY} characters or more (`openssl rand -hex 32` makes one), and keep a copy of it"
         )
-    register_secrets([str(told)])
-    return Pseudonyms(str(told))
+    register_secrets([told])
+    return Pseudonyms(told)
 
 
-def configured(crm: "Crm") -> Mask:
+def _configured_key() -> str | None:
+    told = configured_value("leadhouse.pii_key", secret=True)
+    return None if told is None else str(told)
+
+
+def configured(crm: "Crm", settings: PortalSettings) -> Mask:
     """Return the mask of a pipeline that leadhouse does not run: as configured; such a pipeline remembers nothing.
+
+    Args:
+        crm: the source.
+        settings: of the portal.
 
     Raises:
         ConfigurationError: the mode is none, or has no key.
     """
     mode = asked_for(None) or Mode.KEEP
-    return Mask(crm, mode, pseudonyms(mode))
+    return Mask(crm, mode, pseudonyms(mode, settings))
 
 
 def settle(session: "Session", flag: str | None, *, full: bool) -> None:
@@ -139,7 +153,7 @@ def settle(session: "Session", flag: str | None, *, full: bool) -> None:
             "personal data, and its state, which remembered that, was lost; say with --pii what is to become of it"
         )
     mode = asked or before.mode
-    made = pseudonyms(mode)
+    made = pseudonyms(mode, session.settings)
     memory = replace(before, mode=mode, key_check=made.check if made else "")
     session.mask = mask = Mask(session.crm, mode, made, memory.forgotten)
     if memory == before and not before.changing:
@@ -152,6 +166,11 @@ def settle(session: "Session", flag: str | None, *, full: bool) -> None:
     if memory != before:
         # Rows without a memory: the state was reset, or the first run died.
         session.remember(replace(memory, changing=not fresh or rewriting is not None), anew=not fresh)
+        if mode is Mode.HASH and _configured_key() is None:
+            log.warning(
+                "the key of pseudonyms is made from the webhook or token, and another one of these will want --full; "
+                "set LEADHOUSE__PII_KEY to be independent of them"
+            )
     if rewriting is not None:
         log.info("personal data in the warehouse is masked", mode=mode.value)
         rewriting.everything()
@@ -187,7 +206,7 @@ def _rewriting(session: "Session", mask: Mask) -> "Rewriting | None":
     return Rewriting(session.crm, session.warehouse, session.pipeline, mask)
 
 
-def outlook(slot: Mapping[str, Any], warehouse: "Warehouse", source: str) -> str:
+def outlook(slot: Mapping[str, Any], warehouse: "Warehouse", source: str, settings: PortalSettings) -> str:
     """Return in words what the next sync does with personal data.
 
     Raises:
@@ -196,7 +215,7 @@ def outlook(slot: Mapping[str, Any], warehouse: "Warehouse", source: str) -> str
     """
     before = Memory.of(slot)
     mode = asked_for(None) or before.mode
-    made = pseudonyms(mode)
+    made = pseudonyms(mode, settings)
     memory = replace(before, mode=mode, key_check=made.check if made else "")
     if slot and memory != before:
         raise ConfigurationError(_refusal(warehouse, source, before, memory))
@@ -210,8 +229,8 @@ def _refusal(warehouse: "Warehouse", source: str, before: Memory, memory: Memory
     place = f"the dataset {warehouse.dataset} of {warehouse.target.label}"
     if before.mode is memory.mode:
         return (
-            f"{place} was hashed with another key; set LEADHOUSE__PII_KEY to that one, or hash everything anew with "
-            f"`leadhouse sync {source} --full`"
+            f"{place} was hashed with another key (LEADHOUSE__PII_KEY, or one from the webhook or token of then); set "
+            f"LEADHOUSE__PII_KEY to that one, or hash everything anew with `leadhouse sync {source} --full`"
         )
     return (
         f"{place} is in the mode {before.mode} of personal data, and {memory.mode} was asked for; to change it for "

@@ -54,9 +54,9 @@ def sync(
         since: read again what was modified from this time on (UTC where no zone is given); the cursor stays.
         until: … and before this time.
         full: read everything again into place.
-        pii: what becomes of personal data: "keep", "hash" (pseudonyms under LEADHOUSE__PII_KEY) or "drop"; where not
-            given, LEADHOUSE__PII or `pii` under [leadhouse] in `.dlt/`, else what the dataset remembers. To change it
-            on a dataset that there is takes `full`.
+        pii: what becomes of personal data: "keep", "hash" (pseudonyms under LEADHOUSE__PII_KEY, else under a key made
+            from the webhook or token) or "drop"; where not given, LEADHOUSE__PII or `pii` under [leadhouse] in `.dlt/`,
+            else what the dataset remembers. To change it on a dataset that there is takes `full`.
         reconcile: then find leads that vanished, or that the cursor cannot see (see `leadhouse.reconcile`).
         reconcile_every: the same, if the last time is as long ago: "24h", "90m", "7d".
         max_deletions: leads that may have vanished before it refuses: a number, or a share like "5%".

@@ -45,6 +45,11 @@ class PortalSettings:
     phone_region: str | None = None
     requests_per_second: float = 2.0
 
+    @property
+    def secret(self) -> str:
+        """The password of the access, the same wherever the portal is; "" where a source has none that lasts."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

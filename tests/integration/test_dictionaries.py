@@ -117,11 +117,15 @@ def test_an_idle_run_asks_once_and_writes_no_dictionary(either_scene: Scene) -> 
 
 
 def test_a_dictionary_that_somebody_dropped_does_not_hinder(scene: Scene) -> None:
-    """It is made anew when something in it changes, as all dictionaries are."""
+    """It is made anew when something in it changes, as all dictionaries are, and by a full run."""
     scene.synced()
+    before = {name: scene.held()[name] for name in ("lead_fields", "statuses")}
     scene.change("DROP TABLE {lead_fields}")
+    scene.change("DELETE FROM {statuses}")
     scene.later().edit(scene.ids()[0], "edited")
     assert scene.sync().outcome == "done"
+    scene.sync(full=True)
+    assert [name for name, rows in before.items() if scene.held()[name].keys() != rows.keys()] == []
 
 
 def test_a_character_that_postgres_cannot_hold_is_shown(scene: Scene) -> None:

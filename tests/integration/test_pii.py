@@ -13,6 +13,7 @@ from leadhouse import state
 from leadhouse.errors import ConfigurationError, StateError
 from leadhouse.rewriting import Rewriting
 from leadhouse.session import Session
+from leadhouse.settings import of_source
 from leaks.traces import of_warehouse
 from scene import Scene
 
@@ -149,17 +150,37 @@ def test_another_key_is_refused_and_hashes_everything_anew(
     assert len(scene.title(gone)) == 32
 
 
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [(None, "has no key; set LEADHOUSE__PII_KEY"), ("short", "fewer than 16 characters"), (" " * 20, "fewer than 16")],
-)
-def test_hash_needs_a_key(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch, key: str | None, words: str) -> None:
-    monkeypatch.delenv("LEADHOUSE__PII_KEY")
-    if key:
-        monkeypatch.setenv("LEADHOUSE__PII_KEY", key)
+@pytest.mark.parametrize("key", ["short", " " * 20])
+def test_a_key_that_is_too_short_is_refused(duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("LEADHOUSE__PII_KEY", key)
 
-    with pytest.raises(ConfigurationError, match=words):
+    with pytest.raises(ConfigurationError, match="fewer than 16 characters; set LEADHOUSE__PII_KEY"):
         duckdb_scene.sync(pii="hash")
+
+
+def test_without_a_key_the_access_makes_one(crossed_scene: AnyScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run makes the same one, also without a working directory; another access makes another."""
+    scene = crossed_scene
+    first, *_ = scene.ids()
+    scene.sync(pii="hash")
+    under_own_key = scene.title(first)
+    monkeypatch.delenv("LEADHOUSE__PII_KEY")
+    with pytest.raises(ConfigurationError, match="one from the webhook or token of then"):
+        scene.sync()
+    scene.sync(full=True)
+    made = scene.title(first)
+    scene.edit(first, "another title")
+    scene.later().sync()
+    assert scene.verify().differences == []
+    _assert_absent(scene)
+    assert len({made, under_own_key}) == 2
+    assert len(made) == 32
+
+    settings = of_source(scene.source)
+    name = {"bitrix24": "Bitrix24Settings", "kommo": "KommoSettings"}[scene.source]
+    monkeypatch.setattr(getattr(settings, name), "secret", "another webhook or token")
+    with pytest.raises(ConfigurationError, match="hashed with another key"):
+        scene.later().sync()
 
 
 def test_the_mode_may_be_a_setting_and_is_remembered_without_it(

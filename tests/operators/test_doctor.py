@@ -95,7 +95,8 @@ def test_a_mode_of_personal_data_that_the_next_sync_would_refuse_is_told(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEADHOUSE__PII", "hash")
-    without_key = examined(call, "bitrix24", status=2)
+    monkeypatch.setenv("LEADHOUSE__PII_KEY", "short")
+    too_short = examined(call, "bitrix24", status=2)
     monkeypatch.setenv("LEADHOUSE__PII_KEY", "a key that only this test knows")
     before = examined(call, "bitrix24", status=0)
     assert call("sync", "bitrix24")[0] == 0
@@ -103,8 +104,8 @@ def test_a_mode_of_personal_data_that_the_next_sync_would_refuse_is_told(
     monkeypatch.setenv("LEADHOUSE__PII", "drop")
     refused = examined(call, "bitrix24", status=2)
 
-    assert outcomes(without_key) == outcomes(refused) == {"personal data": "operator"}
-    assert "set LEADHOUSE__PII_KEY" in without_key["personal data"][1]
+    assert outcomes(too_short) == outcomes(refused) == {"personal data": "operator"}
+    assert "set LEADHOUSE__PII_KEY" in too_short["personal data"][1]
     assert before["personal data"][1] == after["personal data"][1] == "it is hashed"
     assert "--pii drop --full" in refused["personal data"][1]
 

@@ -205,3 +205,30 @@ def test_without_one_an_installed_package_works_in_the_users_state_folder(monkey
     monkeypatch.delenv("DLT_DATA_DIR")
     monkeypatch.setattr(settings, "in_checkout", lambda: False)
     assert data_dir() == Path(platformdirs.user_state_dir("leadhouse", appauthor=False))
+
+
+@pytest.mark.parametrize(
+    ("source", "told", "secret"),
+    [
+        ("bitrix24", {"webhook_url": "https://one.example.com/rest/1/the-code/"}, "the-code"),
+        ("bitrix24", {"webhook_url": "https://two.example.com/rest/9/the-code/profile.json"}, "the-code"),
+        (
+            "bitrix24",
+            {"client_id": "an-application", "client_secret": "its-secret", "refresh_token": "of-today"},
+            "its-secret",
+        ),
+        (
+            "kommo",
+            {
+                "base_url": "https://acme.kommo.com",
+                "client_id": "an-application",
+                "client_secret": "its-secret",
+                "refresh_token": "of-today",
+                "redirect_uri": "https://acme.example.com",
+            },
+            "its-secret",
+        ),
+    ],
+)
+def test_the_secret_of_an_access_stays_when_the_portal_moves(source: str, told: dict[str, str], secret: str) -> None:
+    assert portal_settings(source, None, told).secret == secret

@@ -58,6 +58,16 @@ class Bitrix24Settings(PortalSettings):
         """A webhook's URL, or an application."""
         return portal_access({name: getattr(self, name) for name in ACCESS})
 
+    @property
+    def secret(self) -> str:
+        """The webhook's code, or the application's secret."""
+        from leadhouse.bitrix24.access import checked_webhook  # noqa: PLC0415 - structlog loads with it
+
+        access = self.access
+        if isinstance(access, Application):
+            return access.client_secret
+        return checked_webhook(access).removesuffix("/").rpartition("/")[2]
+
 
 def portal_access(told: Mapping[str, str | None], section: str = "sources.bitrix24") -> str | Application:
     """Return the webhook's URL, or the application where its three settings are there instead.

@@ -78,6 +78,6 @@ def bitrix24(
         stored = {CRM.leads.root: stored_kinds(dlt.current.source_schema())}
         reader = Bitrix24Portal(settings).window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored))
         reader.open()
-        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM))
+        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM, settings))
 
     return resources(CRM, open_flow)

@@ -32,6 +32,11 @@ class KommoSettings(PortalSettings):
     access: str | Application = field(repr=False)
     requests_per_second: float = REQUESTS_PER_SECOND
 
+    @property
+    def secret(self) -> str:
+        """The long-lived token, or the application's secret."""
+        return self.access if isinstance(self.access, str) else self.access.client_secret
+
 
 def account_access(told: Mapping[str, str | None], section: str = "sources.kommo") -> str | Application:
     """Return the long-lived token, or the application where its four settings are there instead.

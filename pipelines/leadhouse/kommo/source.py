@@ -68,6 +68,6 @@ def kommo(
         stored = {chain.root: stored_kinds(dlt.current.source_schema(), chain.root) for chain in CRM.chains}
         reader = KommoPortal(settings).window(cursor, WindowOptions(full=full, backfill=backfill, stored=stored))
         reader.open()
-        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM))
+        return LeadFlow(CRM, reader, reader.pieces(), mask=configured(CRM, settings))
 
     return resources(CRM, open_flow)
