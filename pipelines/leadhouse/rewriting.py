@@ -14,6 +14,7 @@ from leadhouse.errors import WarehouseRefusedError
 from leadhouse.fingerprint import FINGERPRINT
 from leadhouse.masking import Mask
 from leadhouse.personal import Reviewed, personal_tables, reviewed
+from leadhouse.view_making import identifier
 from leadhouse.warehouse import Warehouse, connect_postgres
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Rewriting:
         read = list(dict.fromkeys([*texts, *others, *(column for column in beside if column)]))
         table = client.make_qualified_table_name(name)
         number = _ROW[kind] if kind == "duckdb" else f"{_ROW[kind]}::text"
-        sql = f"SELECT {number}, {', '.join(map(_quoted, read))} FROM {table} {where}"  # noqa: S608 - names of the database
+        sql = f"SELECT {number}, {', '.join(map(identifier, read))} FROM {table} {where}"  # noqa: S608 - names of the database
         rows = client.execute_sql(sql)
         if not rows:
             return
@@ -156,7 +157,7 @@ class Rewriting:
         """Write rows back; `made` has the database's numbers of the rows first."""
         connection, values = client.native_connection, made.column_names[1:]
         assigned = [
-            *(f"{_quoted(name)} = m.{_quoted(name)}" for name in values),
+            *(f"{identifier(name)} = m.{identifier(name)}" for name in values),
             *(f"{name} = NULL" for name in cleared),
         ]
         sql = f"UPDATE {table} AS t SET {', '.join(assigned)} FROM {{rows}} AS m"  # noqa: S608 - names of the database
@@ -167,7 +168,7 @@ class Rewriting:
             return
         from psycopg2.extras import execute_values  # noqa: PLC0415 - Postgres alone
 
-        names = ", ".join(map(_quoted, made.column_names))
+        names = ", ".join(map(identifier, made.column_names))
         types = ", ".join(f"%s::{told}" for told in ["tid", *(columns[name] for name in values)])
         sql = f"{sql.format(rows='(VALUES %s)')} ({names}) WHERE t.ctid = m.row_number"
         rows = list(zip(*(column.to_pylist() for column in made.columns), strict=True))
@@ -186,7 +187,7 @@ class Rewriting:
         """Delete what a killed run left in the staging tables."""
         schema = f"{self._warehouse.dataset}_staging"
         for table in {table for table, *_ in self._columns(client, schema)} & self._personal.keys():
-            client.execute_sql(f"DELETE FROM {_quoted(schema)}.{_quoted(table)}")  # noqa: S608 - names of the database
+            client.execute_sql(f"DELETE FROM {identifier(schema)}.{identifier(table)}")  # noqa: S608 - names of the database
 
     def _let_go(self, client: Any, tables: Sequence[str]) -> None:
         """Free the places where the old values stood, as far as that is cheap."""
@@ -214,7 +215,3 @@ class Rewriting:
     def _client(self) -> Iterator[Any]:
         with self._warehouse.held(), self._pipeline.sql_client() as client:
             yield client
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

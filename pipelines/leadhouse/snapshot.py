@@ -14,6 +14,7 @@ from leadhouse.columns import TIMESTAMP, Kind
 from leadhouse.datasets import filled, looking, none_yet
 from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.tables import tables
+from leadhouse.view_making import identifier
 from leadhouse.warehouse import Target, connect_postgres, explain
 
 BATCH_ROWS = 10_000
@@ -107,7 +108,7 @@ class HeldColumn:
     @property
     def quoted(self) -> str:
         """Its name as SQL takes it, whatever a portal calls its fields."""
-        return '"' + self.name.replace('"', '""') + '"'
+        return identifier(self.name)
 
 
 @dataclass(frozen=True, slots=True)
