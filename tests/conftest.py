@@ -14,7 +14,7 @@ from copies import administer
 
 # Folders whose tests take seconds each: `make test` runs one set of parameters of every sixth function there, spread
 # over sources and destinations by the functions' names; CI runs all.
-_SECONDS_EACH = ("analysts", "crash", "destinations", "faults", "integration", "leaks", "property")
+_SECONDS_EACH = ("analysts", "crash", "destinations", "faults", "integration", "leaks", "operators", "property")
 _PART = 6
 
 

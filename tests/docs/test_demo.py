@@ -17,7 +17,15 @@ def _demo(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.mark.parametrize(("source", "leads"), [("bitrix24", 10), ("bitrix24", 400), ("kommo", 10), ("kommo", 400)])
+@pytest.mark.parametrize(
+    ("source", "leads"),
+    [
+        pytest.param("bitrix24", 10, marks=pytest.mark.long),
+        ("bitrix24", 400),
+        ("kommo", 10),
+        pytest.param("kommo", 400, marks=pytest.mark.long),
+    ],
+)
 def test_the_demo_reads_a_portal_then_only_its_changes_and_answers_questions_in_plain_text(
     source: str, leads: int, tmp_path: Path
 ) -> None:
