@@ -97,11 +97,12 @@ def _checked(number: int) -> int:
 
 
 def _refresh(session: Session, ids: Sequence[int], fates: dict[int, Fate]) -> None:
-    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
+    from leadhouse.unchanged import Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
 
     cursor, chain = session.cursor, session.crm.leads
     session.summary.cursor_from = session.summary.cursor_to = cursor.cursor
     inventory, leads = session.inventory(chain), session.entities(chain)
+    session.warehouse.let_go()
     try:
         leads.open()
         held = inventory.versions(ids)
@@ -116,7 +117,7 @@ def _refresh(session: Session, ids: Sequence[int], fates: dict[int, Fate]) -> No
                 yield found.rows
 
         refresh = leads.refresh(rows(), cursor, set(ids) - held.keys())
-        unchanged = Unchanged(chain, inventory.versions, EVERY_ID if inventory.exists else None, older_too=True)
+        unchanged = Unchanged(chain, inventory.versions, older_too=True)
         session.load_all(refresh, refresh.pieces(), {chain.root: unchanged})
         fates.update(dict.fromkeys(refresh.read, Fate.REFRESHED))
         fates.update((number, Fate.DELETED if number in held else Fate.UNKNOWN) for number in gone)

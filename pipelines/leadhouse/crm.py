@@ -254,7 +254,7 @@ class Portal(Protocol):
         """The portal's host."""
 
     def window(self, cursor: Cursor, options: WindowOptions) -> WindowReading:
-        """Return what reads a window; nothing is sent yet."""
+        """Return what reads a window; the warehouse may be looked into, nothing is sent yet."""
 
     def entities(self, chain: Chain, stored: Mapping[str, Kind], dictionary: Held = nothing_held) -> Entities:
         """Return the rows of a chain's root table, to ask for; nothing is sent yet.

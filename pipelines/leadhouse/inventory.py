@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Inventory:
         self._warehouse = warehouse
         self._pipeline = pipeline
         self._versions = versions
+        self._newest: int | None = None
 
     @property
     def exists(self) -> bool:
@@ -64,6 +65,18 @@ class Inventory:
                 f"FROM {name} WHERE id IN ({_listed(ids)})"
             )
         return {row[0]: (row[1], row[2], bool(row[3])) for row in rows or ()}
+
+    def versions_before(self, ids: Sequence[int]) -> dict[int, tuple[datetime | None, int | None, bool]]:
+        """Return the same of those that the warehouse may have had when this was first asked.
+
+        Ids above the greatest one of then are new: a first load looks nothing up.
+        """
+        with ExitStack() as stack:
+            if self._newest is None and self.exists:
+                stack.enter_context(self._warehouse.held())
+            if self._newest is None:
+                self._newest = self.newest_id() or 0
+            return self.versions([number for number in ids if number <= self._newest])
 
     def values(self, table: str, parent: str, ids: Sequence[int], columns: Sequence[str]) -> list[Sequence[Any]]:
         """Return some columns of a table for these leads, their id (column `parent`) before them."""

@@ -155,6 +155,7 @@ def _compare(session: Session, chain: "Chain", extent: Extent) -> None:
     entities, inventory = session.entities(chain), session.inventory(chain)
     try:
         live, marked = inventory.live(), inventory.marked()
+        session.warehouse.let_go()
         every = extent.deep or extent.every_lead
         found = entities.difference(live, marked, cursor.listed_through, every=every)
         _guard(chain, len(found.vanished), len(live), extent)
@@ -188,11 +189,11 @@ def _load(
     newcomers: Collection[int] = (),
 ) -> set[int]:
     """Read rows again, load those that differ from the warehouse's; return the ids that came."""
-    from leadhouse.unchanged import EVERY_ID, Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
+    from leadhouse.unchanged import Unchanged  # noqa: PLC0415 - arrow's weight is loaded late
 
     entities, inventory = both
     refresh = entities.refresh(entities.some(sorted(ids)), cursor, newcomers)
-    unchanged = Unchanged(chain, inventory.versions, EVERY_ID, older_too=True)
+    unchanged = Unchanged(chain, inventory.versions, older_too=True)
     session.load_all(refresh, refresh.pieces(), {chain.root: unchanged})
     return set(refresh.read)
 

@@ -56,7 +56,7 @@ def run(
     Args:
         command: "sync", "reconcile", "lead" or "verify".
         source: "bitrix24", "kommo".
-        work: the run itself.
+        work: the run itself; it begins with the DuckDB file open, and lets it go before it asks the portal.
         to: the destination.
         dataset: the schema.
         portal: name of the portal where several are configured.
@@ -146,7 +146,6 @@ def _work(work: Callable[[Session], None], session: Session, *, history: bool, p
         if not session.warehouse.read_only:
             session.versions = versions(session.crm, session.warehouse, session.pipeline, wanted=history)
         settle(session, pii, full=full)
-        session.warehouse.let_go()
         work(session)
         session.keep_versions()
         session.account()

@@ -90,6 +90,7 @@ def sync(
         target = session.warehouse.target
         copy = copy_path(publish, target, [session.warehouse.dataset])
         if copy is not None:
+            session.warehouse.let_go()
             check_name(copy, filled(target, lock_timeout=lock_timeout))
             copies.append((target, copy))
         also = reconcile or (every is not None and is_due(session, every))
@@ -160,7 +161,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     """Read one window to its end in packages; return whether an earlier run had opened it."""
     from leadhouse.crm import WindowOptions  # noqa: PLC0415 - arrow's weight is loaded late
     from leadhouse.readahead import ReadAhead  # noqa: PLC0415
-    from leadhouse.unchanged import Unchanged  # noqa: PLC0415
+    from leadhouse.unchanged import Unchanged, nothing_known  # noqa: PLC0415
 
     portal, chains = session.portal, session.crm.chains
     stored = {chain.root: session.stored_kinds(chain) for chain in chains}
@@ -173,9 +174,9 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     def newest_second(root: str) -> tuple[int, int] | None:
         return inventories[root].newest_second()
 
-    session.warehouse.let_go()
     options = WindowOptions(full, backfill, stored, held, newest_second, session.dictionary)
     reader = portal.window(cursor, options)
+    session.warehouse.let_go()
     session.progress.step("asking the portal", session.summary.leads_read)
     reader.open()
     # Before the window's packages: they remember that these were told of.
@@ -183,8 +184,7 @@ def _window(session: Session, cursor: Cursor, backfill: Backfill | None, *, full
     unchanged = {}
     for chain in chains:
         inventory = inventories[chain.root]
-        newest = None if reader.rewrites else inventory.newest_id()
-        unchanged[chain.root] = Unchanged(chain, inventory.versions, newest)
+        unchanged[chain.root] = Unchanged(chain, nothing_known if reader.rewrites else inventory.versions_before)
     ahead = ReadAhead(reader.pieces, depth=LOTS_AHEAD, cancel=portal.pause.cancel)
     try:
         session.load_all(reader, iter(ahead), unchanged, last=last)

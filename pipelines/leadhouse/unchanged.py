@@ -13,8 +13,11 @@ Versions = Callable[[Sequence[int]], Mapping[int, tuple[datetime | None, int | N
 
 # A modification time this far ahead of the portal's clock was made by a wrong clock: it proves nothing.
 _CLOCK_SLACK = timedelta(minutes=5)
-# A `newest_id` above all: every lead is looked up.
-EVERY_ID = 2**63 - 1
+
+
+def nothing_known(_ids: Sequence[int]) -> Mapping[int, tuple[datetime | None, int | None, bool]]:
+    """Every row is written."""
+    return {}
 
 
 class Unchanged:
@@ -26,15 +29,13 @@ class Unchanged:
     Args:
         chain: the root table and its children.
         versions: what the warehouse has of given ids: modification time (UTC), fingerprint, deleted or not.
-        newest_id: greatest id in the warehouse when the run began; ids above are new and not asked for.
         older_too: rows are written also where they are older than the warehouse's: for leads that were asked for by
             their ids, so that what came is what the portal has.
     """
 
-    def __init__(self, chain: Chain, versions: Versions, newest_id: int | None, *, older_too: bool = False) -> None:
+    def __init__(self, chain: Chain, versions: Versions, *, older_too: bool = False) -> None:
         self._chain = chain
         self._versions = versions
-        self._newest_id = newest_id
         self._older_too = older_too
         self.count = 0
 
@@ -46,12 +47,9 @@ class Unchanged:
             now: the portal's clock (UTC) when the window opened.
         """
         chain, leads = self._chain, tables.get(self._chain.root)
-        if leads is None or self._newest_id is None:
+        if leads is None:
             return dict(tables)
-        ids = [number for number in leads.column("id").to_pylist() if number <= self._newest_id]
-        known = self._versions(ids)
-        if not known:
-            return dict(tables)
+        known = self._versions(leads.column("id").to_pylist())
         skipped = [
             number
             for number, modified, fingerprint in zip(

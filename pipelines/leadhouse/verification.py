@@ -150,6 +150,7 @@ class _Verification:
         session.progress.step(f"comparing ids of {self._chain.root}", 0)
         live, marked = inventory.live(), inventory.marked()
         entities = session.entities(self._chain)
+        session.warehouse.let_go()
         try:
             found = entities.difference(live, marked, cursor.listed_through, every=self._sample == "all")
             check_clock(cursor, entities.upper, session.settings.overlap)

@@ -8,7 +8,7 @@ import pytest
 
 from leadhouse.columns import TIMESTAMP
 from leadhouse.crm import Chain
-from leadhouse.unchanged import Unchanged
+from leadhouse.unchanged import Unchanged, nothing_known
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,15 +17,13 @@ Known = dict[int, tuple[datetime | None, int | None, bool]]
 
 
 class Shelf:
-    """What the warehouse has, and which ids it was asked for."""
+    """What the warehouse has."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        self.asked: list[list[int]] = []
 
     def versions(self, ids: Sequence[int]) -> Known:
         """Return what is known of these ids."""
-        self.asked.append(list(ids))
         return {number: self.known[number] for number in ids if number in self.known}
 
 
@@ -54,7 +52,7 @@ def kept(unchanged: Unchanged, tables: dict[str, pa.Table]) -> list[int]:
 
 
 def test_unchanged_leads_are_left_out_and_counted_changed_ones_stay() -> None:
-    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, False), 2: (NOW, 22, False), 3: (NOW, 33, False)}).versions, 3)
+    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, False), 2: (NOW, 22, False), 3: (NOW, 33, False)}).versions)
     assert kept(unchanged, batch((1, NOW, 11), (2, NOW, 99), (3, NOW + HOUR, 33), (4, NOW, 44))) == [2, 4]
     assert unchanged.count == 2
     assert kept(unchanged, batch((1, NOW, 11))) == []
@@ -62,48 +60,42 @@ def test_unchanged_leads_are_left_out_and_counted_changed_ones_stay() -> None:
 
 
 def test_a_table_that_loses_all_its_rows_is_not_handed_on() -> None:
-    assert Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions, 1).filter(batch((1, NOW, 11)), NOW) == {}
+    assert Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions).filter(batch((1, NOW, 11)), NOW) == {}
 
 
 def test_an_older_version_never_passes() -> None:
-    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions, 1)
+    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions)
     assert kept(unchanged, batch((1, NOW - timedelta(seconds=1), 99))) == []
     assert kept(unchanged, batch((1, NOW, 99))) == [1]
 
 
 @pytest.mark.parametrize(("ahead", "passes"), [(timedelta(minutes=5), []), (timedelta(minutes=5, seconds=1), [1])])
 def test_a_time_that_a_wrong_clock_made_does_not_keep_newer_versions_out(ahead: timedelta, passes: list[int]) -> None:
-    unchanged = Unchanged(LEADS, Shelf({1: (NOW + ahead, 11, False)}).versions, 1)
+    unchanged = Unchanged(LEADS, Shelf({1: (NOW + ahead, 11, False)}).versions)
     assert kept(unchanged, batch((1, NOW, 99))) == passes
 
 
 def test_a_lead_that_was_marked_deleted_passes_whatever_its_version() -> None:
-    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, True), 2: (NOW, 22, True)}).versions, 2)
+    unchanged = Unchanged(LEADS, Shelf({1: (NOW, 11, True), 2: (NOW, 22, True)}).versions)
     assert kept(unchanged, batch((1, NOW, 11), (2, NOW - HOUR, 99))) == [1, 2]
 
 
 @pytest.mark.parametrize(("stored", "told"), [(None, NOW), (NOW, None), (None, None)])
 def test_without_a_modification_time_the_fingerprint_decides(stored: datetime | None, told: datetime | None) -> None:
-    unchanged = Unchanged(LEADS, Shelf({1: (stored, 11, False), 2: (stored, 22, False)}).versions, 2)
+    unchanged = Unchanged(LEADS, Shelf({1: (stored, 11, False), 2: (stored, 22, False)}).versions)
     assert kept(unchanged, batch((1, told, 11), (2, told, 99))) == [2]
 
 
 def test_a_row_without_a_fingerprint_is_written_again() -> None:
-    assert kept(Unchanged(LEADS, Shelf({1: (NOW, None, False)}).versions, 1), batch((1, NOW, 11))) == [1]
+    assert kept(Unchanged(LEADS, Shelf({1: (NOW, None, False)}).versions), batch((1, NOW, 11))) == [1]
 
 
-def test_ids_above_the_newest_are_not_asked_for() -> None:
-    shelf = Shelf({1: (NOW, 11, False)})
-    assert kept(Unchanged(LEADS, shelf.versions, 2), batch((1, NOW, 11), (2, NOW, 22), (3, NOW, 33))) == [2, 3]
-    assert shelf.asked == [[1, 2]]
-
-
-def test_an_empty_warehouse_is_not_asked() -> None:
-    shelf = Shelf({})
-    assert kept(Unchanged(LEADS, shelf.versions, None), batch((1, NOW, 11))) == [1]
-    assert shelf.asked == []
+def test_where_nothing_is_known_all_is_written() -> None:
+    unchanged = Unchanged(LEADS, nothing_known)
+    assert kept(unchanged, batch((1, NOW, 11), (2, None, 22))) == [1, 2]
+    assert unchanged.count == 0
 
 
 def test_tables_without_leads_pass_as_they_are() -> None:
     history = {"lead_stage_history": pa.table({"id": [1], "lead_id": [1]})}
-    assert Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions, 1).filter(history, NOW) == history
+    assert Unchanged(LEADS, Shelf({1: (NOW, 11, False)}).versions).filter(history, NOW) == history

@@ -74,6 +74,7 @@ class WindowReader:
         self._walks: dict[str, Walk] = {}
         self._reads_all = False
         self._suspects: set[int] = set()
+        self._positions = self._found_positions()
 
     @property
     def backfill(self) -> bool:
@@ -96,8 +97,7 @@ class WindowReader:
         if whole:
             self.upper = account.open()
             self.cursor = replace(self.cursor, zone=account.zone)
-        window = self._wanted.stored(self.cursor)
-        positions = self._positions(window)
+        positions, window = self._positions, self._wanted.stored(self.cursor)
         news = False
         for entity in (LEADS, CONTACTS):
             if entity.path in positions:
@@ -191,8 +191,9 @@ class WindowReader:
             self._walks[entity.path] = Walk(self._client, lambda: self._pages_of(entity), position, until)
         return self._walks[entity.path]
 
-    def _positions(self, window: Window | None) -> dict[str, int]:
+    def _found_positions(self) -> dict[str, int]:
         """Return the seconds to read from."""
+        window = self._wanted.stored(self.cursor)
         if window is not None:
             leads = {} if window.leads_done else {LEADS.path: window.after}
             return leads | dict(window.streams)
