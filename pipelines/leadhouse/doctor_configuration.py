@@ -84,7 +84,7 @@ def disk(found: Findings, target: Target | None) -> None:
 
 def _existing(folder: Path) -> Path:
     """Return the folder, else the nearest one above it that exists."""
-    return next(there for there in (folder, *folder.parents) if there.exists())
+    return next(there for there in (folder, *folder.parents) if os.access(there, os.F_OK))
 
 
 def _files() -> list[Path]:

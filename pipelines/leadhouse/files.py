@@ -39,12 +39,17 @@ def replaceable(path: str, option: str) -> Path:
     """Return the path of a file that may be replaced, where it really lies: a link to it stays.
 
     Raises:
-        ConfigurationError: something else than a file is there, a device or a folder, which a rename would replace.
+        ConfigurationError: something else than a file is there, a device or a folder, which a rename would replace; or
+            its folder cannot be entered.
     """
-    found = Path(path).resolve()
-    if found.exists() and not found.is_file():
-        raise ConfigurationError(f"{path} is no file; give another one with {option}")
-    return found
+    problem = "is no file"
+    try:
+        found = Path(path).resolve()
+        if found.is_file() or not found.exists():
+            return found
+    except OSError as error:
+        problem = f"cannot be looked at ({error.strerror})"
+    raise ConfigurationError(f"{path} {problem}; give another one with {option}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 from dlt.common.configuration import configspec
 from dlt.common.destination.client import LoadJob
 from dlt.common.destination.typing import PreparedTableSchema
+from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration, PostgresCredentials
 from dlt.destinations.impl.postgres.postgres import PostgresClient
 from dlt.destinations.job_impl import FinalizedLoadJobWithFollowupJobs
@@ -18,15 +19,38 @@ def readable(url: str) -> str:
 
 @configspec(init=False)
 class LibpqCredentials(PostgresCredentials):
-    """dlt's credentials of a Postgres server, in libpq's spelling."""
+    """dlt's credentials of a Postgres server, in libpq's spelling; what the URL leaves out, libpq knows.
+
+    A password may lie in `.pgpass`, or the server wants none; the user is the system's, the host a local socket.
+    """
+
+    # dlt refuses a URL that lacks one of them.
+    username: str | None = None  # type: ignore[assignment]
+    password: TSecretStrValue | None = None  # type: ignore[assignment]
+    host: str | None = None  # type: ignore[assignment]
 
     def to_native_representation(self) -> str:
         """Return the URL that dlt hands to libpq."""
         return readable(super().to_native_representation())
 
 
+@configspec
+class LibpqConfiguration(PostgresClientConfiguration):
+    """dlt's configuration of a Postgres server, with these credentials."""
+
+    credentials: LibpqCredentials = None  # type: ignore[assignment]  # as dlt writes it
+
+    def data_location(self) -> str:
+        """Return what tells the database from others; dlt's own refuses a URL without a host."""
+        credentials = self.credentials
+        host = credentials.host or (credentials.query or {}).get("host", "localhost")
+        return f"{host}:{credentials.port}/{credentials.database}"
+
+
 class LibpqPostgres(dlt.destinations.postgres):
     """dlt's Postgres destination, made with a URL, whose password may hold spaces anywhere."""
+
+    spec = LibpqConfiguration  # type: ignore[assignment]  # dlt takes a subclass, its annotation does not
 
     @property
     def destination_type(self) -> str:
@@ -43,9 +67,7 @@ class LibpqPostgres(dlt.destinations.postgres):
     ) -> PostgresClientConfiguration:
         """Return dlt's configuration of the destination."""
         config = super().configuration(initial_config, accept_partial)
-        config.credentials = LibpqCredentials(dict(config.credentials))
-        config.credentials.resolve()
-        config.credentials.password = LibpqCredentials(self.config_params["credentials"]).password  # dlt strips it
+        config.credentials.password = LibpqCredentials(self.config_params["credentials"]).password  # type: ignore[assignment]  # dlt strips it
         return config
 
 

@@ -21,6 +21,8 @@ def check_postgres_url(url: str) -> None:
         # A password with a bare / ? or # ends the host early: what follows it is the rest of the password.
         whole = "@" not in parts.path + parts.fragment and ("@" in parts.netloc or "@" not in parts.query)
         if whole and parts.port != 0 and parts.netloc + parts.path.strip("/") + parts.query:
+            if not parts.path.strip("/"):
+                raise ConfigurationError("the Postgres URL names no database; add it behind the host: …/database")
             return
     raise ConfigurationError(
         "the Postgres URL cannot be read; write it like postgresql://user:password@host:5432/database, the password's "

@@ -47,7 +47,7 @@ class Target:
         scheme, _, rest = to.partition(":")
         if scheme == "duckdb" and rest:
             path = Path(rest.removeprefix("//")).expanduser().absolute()
-            if rest.strip("/") and not path.is_dir():
+            if rest.strip("/") and not _is_folder(path):
                 return cls("duckdb", str(path))
         if scheme in ("postgres", "postgresql") and rest.startswith("//"):
             check_postgres_url(to)
@@ -99,6 +99,20 @@ class Target:
         from leadhouse.libpq import LibpqPostgres  # noqa: PLC0415 - loads dlt
 
         return LibpqPostgres(self.url, preferred_loader_file_format="parquet", **named)
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether the path of a DuckDB file is a folder's.
+
+    Raises:
+        ConfigurationError: it cannot be told, as in a folder that this user may not enter.
+    """
+    problem = ""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    raise ConfigurationError(f"duckdb:{path}: {problem}; correct the rights of its folder, or name another file")
 
 
 def _named(name: str) -> Target:

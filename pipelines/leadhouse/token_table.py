@@ -90,7 +90,9 @@ class TokenTable:
         problem = ""
         try:
             with self._cursor() as cursor:
-                cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{self._dataset}"')
+                cursor.execute("SELECT to_regnamespace(%s)", (f'"{self._dataset}"',))
+                if cursor.fetchone()[0] is None:  # the right to make it is asked for also where it is there
+                    cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{self._dataset}"')
                 cursor.execute(
                     f"CREATE TABLE IF NOT EXISTS {self._name} "
                     "(chain text PRIMARY KEY, sealed text, renewed_at timestamptz NOT NULL)"

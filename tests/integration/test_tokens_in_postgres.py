@@ -155,6 +155,26 @@ def test_a_worker_that_renews_all_the_time_is_not_waited_for_for_ever(
     applied.sync()
 
 
+def test_a_role_that_may_make_no_schema_keeps_tokens_in_one_that_is_there(applied: Applied) -> None:
+    owner, dataset = applied.scene.to, applied.scene.dataset
+    role = owner.rpartition("/")[2].partition("?")[0] + "_loader"
+    contents.execute(
+        owner,
+        f"CREATE ROLE {role} LOGIN PASSWORD 'unused'; CREATE SCHEMA {dataset} AUTHORIZATION {role}; "
+        f"CREATE SCHEMA {dataset}_staging AUTHORIZATION {role}",
+    )
+    try:
+        applied.scene.to = owner.replace("postgres:unused@", f"{role}:unused@")
+        applied.sync()
+        applied.oauth.expire()
+        applied.sync()
+        assert applied.oauth.renewals == 2
+        assert len(_rows(applied)) == 1
+    finally:
+        applied.scene.to = owner
+        contents.execute(owner, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 def test_a_table_that_cannot_be_written_is_said_before_a_token_is_spent(applied: Applied) -> None:
     applied.sync()
     applied.oauth.expire()

@@ -113,6 +113,14 @@ def test_two_portals_and_two_warehouses_do_not_mix_their_cursors(
         assert [scene.state()["cursor"][11:16] for scene in scenes] == ["11:00", "09:30", "11:00", "11:00"]
 
 
+def test_a_server_that_wants_no_password_needs_none_in_its_url(postgres_url: str, duckdb_scene: Scene) -> None:
+    without = postgres_url.replace(":unused@localhost/", "@/")
+    assert without != postgres_url
+    scene = Scene(duckdb_scene.portal, duckdb_scene.url, without)
+    scene.sync()
+    scene.check()
+
+
 def test_named_portals_have_their_own_secrets_and_datasets(
     duckdb_scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,6 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ("postgresql://etl:s3cret99@db.example.com:5433/crm", "postgresql://db.example.com:5433/crm"),
         ("postgres://etl:s3cret99@db/crm?sslmode=require", "postgresql://db/crm"),
-        ("postgresql://db", "postgresql://db"),
         ("postgresql://etl@[::1]:5433/crm", "postgresql://[::1]:5433/crm"),
         ("postgresql:///crm?host=/run/postgresql", "postgresql:///crm"),
         ("postgresql:///crm", "postgresql:///crm"),
@@ -98,6 +97,26 @@ def test_a_name_of_a_duckdb_in_dlts_configuration_is_that_file(tmp_path: Path, m
     monkeypatch.setenv("DESTINATION__MART__CREDENTIALS", str(tmp_path / "mart.duckdb"))
     target = Target.parse("mart")
     assert (target.kind, target.url, target.name) == ("duckdb", str(tmp_path / "mart.duckdb"), "mart")
+
+
+@pytest.mark.parametrize("to", ["postgresql://etl@db", "postgresql://etl:s3cret99@db/", "postgresql:///?host=/run"])
+def test_a_postgres_url_without_a_database_is_refused_with_the_cure(to: str) -> None:
+    with pytest.raises(ConfigurationError, match="names no database; add it"):
+        Target.parse(to)
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ("postgresql://etl@db/crm", "postgresql://etl@db:5432/crm"),
+        ("postgresql://db/crm", "postgresql://db:5432/crm"),
+        ("postgresql:///crm?host=/run/postgresql", "postgresql://:5432/crm"),
+    ],
+)
+def test_what_a_postgres_url_leaves_out_is_left_to_libpq(to: str, told: str) -> None:
+    destination = Target.parse(to).destination()
+    config = destination.configuration(destination.spec()._bind_dataset_name("crm"))
+    assert config.credentials.to_native_representation().partition("?")[0] == told
 
 
 def test_a_name_of_a_postgres_in_dlts_configuration_is_that_server_and_its_password_a_secret(
