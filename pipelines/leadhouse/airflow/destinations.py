@@ -1,7 +1,7 @@
 """Where a task writes: as it was told, by a connection, or by LEADHOUSE__TO; never to a worker's current folder."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,8 @@ def warehouse(to: str | None = None, conn_id: str | None = None) -> Iterator["Wa
     if not target.connects:
         raise ConfigurationError(f"{target.label} is neither DuckDB nor Postgres; it has no views over all CRMs")
     held = Warehouse(target, f"task_{token_hex(4)}", lock_timeout=LOCK_TIMEOUT_S)  # a run of its own: nobody waits
-    with held.one_run(), held.held():
+    # A DuckDB file excludes others by itself; the lock of a run would leave its file beside it.
+    with nullcontext() if target.kind == "duckdb" else held.one_run(), held.held():
         yield held
 
 
