@@ -22,7 +22,9 @@ DAY = datetime(2026, 11, 3, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC)
 def context(run_type: str = "manual", interval: tuple[datetime | None, datetime | None] = (None, None)) -> Any:
     """Return what the operators look at of a task's context."""
     start, end = interval
-    return {"dag_run": SimpleNamespace(run_type=run_type), "data_interval_start": start, "data_interval_end": end}
+    task = SimpleNamespace(try_number=1, map_index=None, get_previous_ti=lambda map_index: None)  # noqa: ARG005
+    run = SimpleNamespace(run_type=run_type)
+    return {"dag_run": run, "ti": task, "data_interval_start": start, "data_interval_end": end}
 
 
 def acme(**told: Any) -> LeadhouseSyncOperator:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from in_airflow.office import Office, Runs
+from leadhouse.airflow.destinations import cursor
 
 
 @pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.long)])
@@ -70,3 +71,10 @@ def test_the_example_counts_open_leads_by_owner(runs: Runs, anywhere: Office) ->
     ((open_leads,),) = anywhere.rows("SELECT count(*) FROM crm.leads WHERE stage_kind = 'open' AND deleted_at IS NULL")
     ((counted,),) = anywhere.rows("SELECT sum(leads)::BIGINT FROM marts.open_leads_by_owner WHERE day = current_date")
     assert counted == open_leads > 0
+
+
+def test_a_task_with_sql_of_its_own_leaves_nothing_beside_the_duckdb_file(tmp_path: Path) -> None:
+    for _ in range(2):
+        with cursor(f"duckdb:{tmp_path / 'warehouse.duckdb'}") as warehouse:
+            warehouse.execute("SELECT 1")
+    assert [file.name for file in tmp_path.iterdir()] == ["warehouse.duckdb"]

@@ -1,8 +1,11 @@
 """Which portals a DAG works on: those of the configuration, and those of connections that a Variable lists."""
 
+import json
+
 import pytest
 
-from in_airflow.office import Office
+from in_airflow.office import Office, Runs
+from leadhouse.airflow.destinations import destination
 from leadhouse.airflow.portals import chosen_portals
 from leadhouse.errors import ConfigurationError
 
@@ -51,3 +54,69 @@ def test_a_connection_that_would_fill_anothers_dataset_is_refused(office: Office
 def test_a_portal_that_is_not_there_is_told_with_those_that_are(office: Office) -> None:  # noqa: ARG001
     with pytest.raises(ConfigurationError, match=r"'acme' is no portal here; there are bitrix24\.acme, kommo"):
         chosen_portals(["acme"])
+
+
+UNUSABLE = {
+    "gone": None,
+    "other": '{"conn_type": "http", "host": "example.com"}',
+    "extra": CONNECTION.replace("}", ', "extra": {"request_per_second": 5}}'),
+    "shop": '{"conn_type": "kommo", "password": "an-invented-token"}',
+    "acme-prod": CONNECTION,
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_connection_that_cannot_be_used_hides_no_other_portal(
+    office: Office, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    office.configure(AIRFLOW_CONN_GLOBEX=CONNECTION, AIRFLOW_VAR_LEADHOUSE_CONNECTIONS=f'["{name}", "globex"]')
+    if told := UNUSABLE[name]:
+        office.configure(**{f"AIRFLOW_CONN_{name.upper()}": told})
+    bad = {"source": None, "portal": None, "conn_id": name}
+    assert chosen_portals() == [ACME, KOMMO, bad, GLOBEX]
+    assert chosen_portals(["globex"]) == [GLOBEX]
+    out, err = capfd.readouterr()
+    line = next(line for line in (out + err).splitlines() if "a connection cannot be used" in line)
+    assert name in line
+    assert CODE not in out + err
+    assert "an-invented-token" not in out + err
+
+
+@pytest.mark.usefixtures("database")
+def test_connections_none_of_which_can_be_used_are_listed_for_their_tasks_to_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_LEADHOUSE_CONNECTIONS", '["gone", "lost"]')
+    assert [portal["conn_id"] for portal in chosen_portals()] == ["gone", "lost"]
+
+
+def test_a_connection_that_is_gone_fails_its_own_task_at_once_and_turns_the_run_red(
+    runs: Runs, office: Office, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runs.retries = 2
+    shop = {"conn_type": "kommo", "host": office.shop.url, "password": office.account.token}
+    office.configure(
+        AIRFLOW_CONN_SHOP=json.dumps(shop),
+        AIRFLOW_VAR_LEADHOUSE_CONNECTIONS='["gone", "shop"]',
+    )
+    done = runs("leadhouse_sync", portals=["gone", "shop"])
+    out, err = capfd.readouterr()
+    assert done.state == "failed"
+    assert done.states == {
+        "list_portals": "success",
+        "portal.sync[gone]": "failed",
+        "portal.sync[shop]": "success",
+        "publish": "success",
+        "watcher": "failed",
+    }
+    assert done.task("portal.sync[gone]").try_number == 1
+    assert done.result("portal.sync[shop]")["leads_read"] == 40
+    (line,) = [line for line in (out + err).splitlines() if "task failed" in line and "portal.sync" in line]
+    assert "connection gone is not there; add it, or take it out of the Variable leadhouse_connections" in line
+    assert "a person must act" in line
+
+
+@pytest.mark.usefixtures("database")
+def test_a_warehouses_connection_that_is_gone_is_a_setting_to_mend() -> None:
+    with pytest.raises(ConfigurationError, match="connection gone is not there; add it, or take it out of to_conn_id"):
+        destination(None, "gone")

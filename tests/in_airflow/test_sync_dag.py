@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from in_airflow.office import Office, Runs
+from leadhouse import publish
 
 ALL = "leadhouse://crm/leads"
 
@@ -93,6 +94,46 @@ def test_assets_tell_rows_and_cursor(runs: Runs, office: Office) -> None:
         },
     }
     assert office.portal.http_requests
+
+
+def test_what_a_failed_run_wrote_is_told_by_the_next_one_and_once(runs: Runs, office: Office) -> None:
+    runs("leadhouse_sync", portals=["bitrix24.acme"])
+    before = len(events(ALL)), len(events("leadhouse://acme/leads"))
+    edited, *gone = (int(lead["ID"]) for lead in office.portal.leads())
+    office.portal.clock.advance(3600)
+    office.portal.update_lead(edited, {"TITLE": "newer"})
+    for lead in gone:
+        office.portal.delete_lead(lead)
+    failed = runs("leadhouse_sync", portals=["bitrix24.acme"], reconcile=True, max_deletions="1")
+    assert failed.state == "failed"
+    assert office.rows(f"SELECT title FROM acme.leads WHERE id = {edited}") == [("newer",)]  # noqa: S608 - a number
+    assert (len(events(ALL)), len(events("leadhouse://acme/leads"))) == before
+    for told in ("success", "skipped"):
+        done = runs("leadhouse_sync", portals=["bitrix24.acme"])
+        assert done.result("portal.sync[bitrix24.acme]")["rows_written"] == 0
+        assert done.states["publish"] == told
+        assert (len(events(ALL)), len(events("leadhouse://acme/leads"))) == (before[0] + 1, before[1] + 1)
+
+
+def test_what_a_failed_try_wrote_is_told_by_the_next_one(
+    runs: Runs, office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs.retries = 2
+    office.configure(LEADHOUSE__PUBLISH=str(tmp_path / "read.duckdb"))
+    before, make_views, refused = len(events("leadhouse://acme/leads")), publish._make_views, list[OSError]()
+
+    def full_disk_once(*told: Any) -> None:
+        if not refused:
+            refused.append(OSError(28, "No space left on device"))
+            raise refused[0]
+        make_views(*told)
+
+    monkeypatch.setattr(publish, "_make_views", full_disk_once)
+    done = runs("leadhouse_sync", portals=["bitrix24.acme"])
+    assert done.task("portal.sync[bitrix24.acme]").try_number == 2
+    assert done.result("portal.sync[bitrix24.acme]")["rows_written"] == 0
+    assert done.states["publish"] == "success"
+    assert len(events("leadhouse://acme/leads")) == before + 1
 
 
 @pytest.mark.parametrize("label", ["bitrix24.acme", "kommo"])

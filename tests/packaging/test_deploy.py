@@ -122,6 +122,21 @@ def test_the_compose_file_runs_commands_that_exist_in_stages_that_exist() -> Non
     assert set(re.findall(r"target: (\w+)", text)) <= stages
 
 
+def test_airflow_in_compose_has_the_pools_that_its_tasks_wait_for() -> None:
+    airflow = compose()["services"]["airflow"]
+    shell, flag, command = airflow["command"]
+    steps = [step.split() for step in command.split(" && ")]
+
+    assert (shell, flag) == ("bash", "-c")  # which the image's entrypoint lets through
+    assert steps == [
+        ["airflow", "db", "migrate"],
+        ["airflow", "pools", "import", "/opt/airflow/dags/pools.json"],
+        ["exec", "airflow", "standalone"],
+    ]
+    assert "./dags:/opt/airflow/dags:ro" in airflow["volumes"]
+    assert (CHECKOUT / "dags" / "pools.json").is_file()
+
+
 def test_secrets_come_from_files_that_git_ignores_and_that_have_an_example() -> None:
     asked = set(re.findall(r"deploy/\w+\.env", read("compose.yaml")))
     ignored = read(".gitignore").splitlines()

@@ -1,15 +1,15 @@
 """Where a task writes: as it was told, by a connection, or by LEADHOUSE__TO; never to a worker's current folder."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from leadhouse.airflow.connections import warehouse_url
+from leadhouse.airflow.hooks import found
 from leadhouse.errors import ConfigurationError
 from leadhouse.redact import share_secrets
 from leadhouse.settings import DEFAULT_TO, configure_dlt, destination_url
@@ -29,13 +29,14 @@ def destination(to: str | None, conn_id: str | None) -> str:
         conn_id: a connection of type postgres or duckdb instead.
 
     Raises:
-        ConfigurationError: none is told, or a file whose place depends on where the worker was started.
+        ConfigurationError: none is told, or a connection that is not there or describes none, or a file whose place
+            depends on where the worker was started.
     """
     share_secrets(mask_secret)
     configure_dlt()
     if to and conn_id:
         raise ConfigurationError("to and to_conn_id are both set; keep the one or the other")
-    told = warehouse_url(BaseHook.get_connection(conn_id)) if conn_id else destination_url(to)
+    told = warehouse_url(found(conn_id, "to_conn_id")) if conn_id else destination_url(to)
     scheme, _, rest = told.partition(":")
     if told == DEFAULT_TO and not to:
         raise ConfigurationError("no destination is set; set LEADHOUSE__TO where tasks run, or to or to_conn_id")
@@ -60,7 +61,8 @@ def warehouse(to: str | None = None, conn_id: str | None = None) -> Iterator["Wa
     if not target.connects:
         raise ConfigurationError(f"{target.label} is neither DuckDB nor Postgres; it has no views over all CRMs")
     held = Warehouse(target, f"task_{token_hex(4)}", lock_timeout=LOCK_TIMEOUT_S)  # a run of its own: nobody waits
-    with held.one_run(), held.held():
+    # A DuckDB file excludes others by itself; the lock of a run would leave its file beside it.
+    with nullcontext() if target.kind == "duckdb" else held.one_run(), held.held():
         yield held
 
 

@@ -1,14 +1,21 @@
 """Hooks of the connection types Bitrix24 and Kommo: the connection as settings, and what its Test button does."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from leadhouse.airflow.connections import PortalConnection, portal_connection
-from leadhouse.errors import LeadhouseError
+from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.redact import redact, share_secrets
 from leadhouse.settings import configure_dlt
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+# A JSON list of ids of connections of the types bitrix24 and kommo.
+VARIABLE = "leadhouse_connections"
 
 
 class LeadhouseHook(BaseHook):
@@ -28,7 +35,7 @@ class LeadhouseHook(BaseHook):
         """Return the portal's source, dataset and settings; Airflow masks the secrets among them from now on.
 
         Raises:
-            ConfigurationError: the connection cannot be used.
+            ConfigurationError: the connection is not there, or cannot be used.
         """
         return self._connection()
 
@@ -45,7 +52,7 @@ class LeadhouseHook(BaseHook):
 
     def _connection(self, dataset: str | None = None) -> PortalConnection:
         share_secrets(mask_secret)
-        return portal_connection(self.get_connection(self.conn_id), dataset)
+        return portal_connection(found(self.conn_id, f"the Variable {VARIABLE}, or of conn_id"), dataset)
 
 
 class Bitrix24Hook(LeadhouseHook):
@@ -68,6 +75,22 @@ class KommoHook(LeadhouseHook):
 
     def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__(conn_id)
+
+
+def found(conn_id: str, named: str) -> "Connection":
+    """Return a connection.
+
+    Args:
+        conn_id: its id.
+        named: where the id may have been named.
+
+    Raises:
+        ConfigurationError: it is not there.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(f"connection {conn_id} is not there; add it, or take it out of {named}") from None
 
 
 def _asked(told: PortalConnection) -> str:

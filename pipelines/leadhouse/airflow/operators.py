@@ -102,8 +102,10 @@ class PortalOperator(BaseOperator):
         except LeadhouseError as error:
             problem = error
         else:
-            self._announce(context, self.summary)
-            return {"label": self.label, **self.summary.to_dict()}
+            told = news(self.label, self.summary)
+            late = not (told["rows"] or told["marked"]) and after_a_failure(context)
+            self._announce(context, self.summary, told, late=late)
+            return {"label": self.label, **self.summary.to_dict(), "after_failure": late}
         finally:
             self._at_work = False
         # The line says what is wrong; frames inside leadhouse would bury it in the task's log.
@@ -137,13 +139,19 @@ class PortalOperator(BaseOperator):
             keywords["portal"] = self.portal or None
         return source, keywords
 
-    def _announce(self, context: "Context", summary: "SyncSummary") -> None:
-        """Tell the outlets what is new; DAGs that wait for an alias's assets are not woken for nothing."""
-        told = news(self.label, summary)
+    def _announce(self, context: "Context", summary: "SyncSummary", told: dict[str, Any], *, late: bool) -> None:
+        """Tell the outlets what is new; DAGs that wait for an alias's assets are not woken for nothing.
+
+        Args:
+            context: of the task.
+            summary: of the run.
+            told: the extra of the event.
+            late: a try that failed may have written what is new.
+        """
         for outlet in self.outlets:
             if not isinstance(outlet, AssetAlias):
                 context["outlet_events"][outlet].extra = told
-            elif told["rows"] or told["marked"]:
+            elif told["rows"] or told["marked"] or late:
                 context["outlet_events"][outlet].add(portal_leads(summary.dataset), extra=told)
 
 
@@ -251,6 +259,15 @@ def left_to_airflow() -> Iterator[None]:
         yield
     finally:
         TELLS.reset(before)
+
+
+def after_a_failure(context: "Context") -> bool:
+    """Return whether a try of this task before, or the run before, failed: Airflow drops the events of what fails."""
+    task: Any = context["ti"]
+    if task.try_number > 1:
+        return True
+    previous = task.get_previous_ti(map_index=-1 if task.map_index is None else task.map_index)
+    return previous is not None and previous.state == "failed"
 
 
 def news(label: str, summary: "SyncSummary") -> dict[str, Any]:

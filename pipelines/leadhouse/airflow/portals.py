@@ -9,12 +9,12 @@ from typing import Any, TypedDict
 
 from airflow.sdk import Variable
 
-from leadhouse.airflow.hooks import LeadhouseHook
+from leadhouse.airflow.hooks import VARIABLE, LeadhouseHook
 from leadhouse.errors import ConfigurationError
+from leadhouse.logs import get_logger
 from leadhouse.settings import configure_dlt
 
-# A JSON list of ids of connections of the types bitrix24 and kommo.
-VARIABLE = "leadhouse_connections"
+log = get_logger("leadhouse.airflow")
 
 
 class PortalKeywords(TypedDict):
@@ -40,11 +40,11 @@ def chosen_portals(wanted: Sequence[str] | None = None) -> list[PortalKeywords]:
             f"no portal is configured; set SOURCES__BITRIX24__WEBHOOK_URL or its like where tasks run, or the Variable "
             f"{VARIABLE} to a JSON list of connection ids"
         )
-    datasets = Counter(dataset for _, dataset, _ in known)
-    dataset, times = datasets.most_common(1)[0]
-    if times > 1:
-        sharing = " and ".join(label for label, of, _ in known if of == dataset)
-        raise ConfigurationError(f"{sharing} would share the dataset {dataset}; give one of them another dataset")
+    datasets = Counter(dataset for _, dataset, _ in known if dataset)
+    for dataset, times in datasets.most_common(1):
+        if times > 1:
+            sharing = " and ".join(label for label, of, _ in known if of == dataset)
+            raise ConfigurationError(f"{sharing} would share the dataset {dataset}; give one of them another dataset")
     labels = [label for label, _, _ in known]
     strangers = [label for label in wanted or () if label not in labels]
     if strangers:
@@ -61,10 +61,18 @@ def _of_configuration() -> Iterator[tuple[str, str, PortalKeywords]]:
         yield portal.label, portal.dataset, PortalKeywords(source=portal.source, portal=portal.name, conn_id=None)
 
 
-def _of_connections() -> Iterator[tuple[str, str, PortalKeywords]]:
-    """Yield the same of those that the Variable names."""
+def _of_connections() -> Iterator[tuple[str, str | None, PortalKeywords]]:
+    """Yield the same of those that the Variable names; no dataset where a connection cannot be used.
+
+    Such a one is for its own task to fail at, which holds back no other portal.
+    """
     told: Any = Variable.get(VARIABLE, default=[], deserialize_json=True)
     if not isinstance(told, list) or not all(isinstance(name, str) for name in told):
         raise ConfigurationError(f'the Variable {VARIABLE} is no JSON list of connection ids, like ["acme"]')
     for name in told:
-        yield name, LeadhouseHook(name).get_conn().dataset, PortalKeywords(source=None, portal=None, conn_id=name)
+        dataset: str | None = None
+        try:
+            dataset = LeadhouseHook(name).get_conn().dataset
+        except ConfigurationError as error:
+            log.warning("a connection cannot be used; its task will fail", label=name, why=str(error))
+        yield name, dataset, PortalKeywords(source=None, portal=None, conn_id=name)

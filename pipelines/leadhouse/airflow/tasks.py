@@ -1,6 +1,6 @@
 """Tasks that the DAGs of `dags/` are wired from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,7 +45,7 @@ def list_portals() -> list[PortalKeywords]:
 def publish(results: Any) -> dict[str, Any]:
     """Tell DAGs that are scheduled on ALL_LEADS what is new; skipped where nothing is."""
     # A mapped task group with one result hands over that result and no list of it (Airflow issue 69036).
-    runs: Iterable[Mapping[str, Any]] = [results] if isinstance(results, Mapping) else results
+    runs: list[Mapping[str, Any]] = [results] if isinstance(results, Mapping) else list(results)
     told = {
         run["label"]: {
             "dataset": run["dataset"],
@@ -55,7 +55,8 @@ def publish(results: Any) -> dict[str, Any]:
         }
         for run in runs
     }
-    if not any(run["rows"] or run["marked"] for run in told.values()):
+    late = any(run.get("after_failure") for run in runs)
+    if not late and not any(run["rows"] or run["marked"] for run in told.values()):
         raise AirflowSkipException("nothing is new: no asset event")
     extra = {"rows": sum(run["rows"] for run in told.values()), "portals": told}
     get_current_context()["outlet_events"][ALL_LEADS].extra = extra
