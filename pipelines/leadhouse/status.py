@@ -1,10 +1,12 @@
 """How a warehouse fares: freshness, runs and row counts, read from `sync_runs`."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from leadhouse.configured_portals import portals
 from leadhouse.datasets import filled, looking
-from leadhouse.errors import LeadhouseError
+from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.pipeline import existing
 from leadhouse.state import stored
 from leadhouse.tables import tables
@@ -71,15 +73,30 @@ def status(warehouse: Warehouse, source: str, *, lock_timeout: float, limit: int
 def every_status(target: Target, *, lock_timeout: float, limit: int = 5) -> list[dict[str, Any]]:
     """Return the status of every dataset, the stalest first; one that cannot be read has `problem` instead.
 
+    Where we open no connections of our own, those are the datasets of the configured portals.
+
     Raises:
+        ConfigurationError: those are asked for, and no portal is configured.
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the warehouse cannot be read.
     """
-    datasets = filled(target, lock_timeout=lock_timeout)
+    datasets = filled(target, lock_timeout=lock_timeout) if target.connects else _configured(target)
     if not datasets:
         return []
-    with looking(target, lock_timeout=lock_timeout):  # a DuckDB file that is open already opens in no time
+    # A DuckDB file that is open already opens in no time.
+    with looking(target, lock_timeout=lock_timeout) if target.connects else nullcontext():
         told = [_status_or_problem(target, *one, lock_timeout=lock_timeout, limit=limit) for one in datasets.items()]
     return sorted(told, key=lambda one: -one["age_s"] if one.get("age_s") is not None else float("-inf"))
+
+
+def _configured(target: Target) -> dict[str, str]:
+    """Return the source of each configured portal's dataset, by its name."""
+    found = {portal.dataset: portal.source for portal in portals(required=False)}
+    if not found:
+        raise ConfigurationError(
+            f"which datasets {target.label} holds is known from the configured portals, and none is configured; "
+            "describe each under [sources.bitrix24.acme] in .dlt/, or name SOURCE or --dataset instead of --all"
+        )
+    return found
 
 
 def _status_or_problem(target: Target, dataset: str, source: str, *, lock_timeout: float, limit: int) -> dict[str, Any]:
