@@ -32,6 +32,8 @@ _COLUMNS = (
     "throttled_s",
     "error",
 )
+# Further in the future a sync would count as fresh until the clock passes it.
+_CLOCKS_APART_S = 300
 # Postgres sums to decimals.
 _SUMS = {"leads_read": int, "rows_written": int, "requests": int, "retries": int, "throttled_s": float}
 
@@ -109,11 +111,19 @@ def _status_or_problem(target: Target, dataset: str, source: str, *, lock_timeou
 
 
 def stale(told: dict[str, Any], limit: timedelta) -> str | None:
-    """Return why a dataset is too old, None where the last successful sync is not longer ago than `limit`."""
+    """Return why a dataset is too old, None where the last successful sync is not longer ago than `limit`.
+
+    By clocks that disagree it may have ended in the future: nobody knows how old that is.
+    """
     if "problem" in told:
         return f"dataset {told['dataset']} cannot be read: {told['problem']}"
     if told["age_s"] is None:
         return f"dataset {told['dataset']}: no sync was ever successful"
+    if told["age_s"] < -_CLOCKS_APART_S:
+        return (
+            f"dataset {told['dataset']}: the last successful sync ended at {told['last_success']}, in the future; "
+            "this machine's clock and that of the one that ran it disagree; set them right"
+        )
     if told["age_s"] > limit.total_seconds():
         return (
             f"dataset {told['dataset']}: the last successful sync ended {in_words(told['age_s'])} ago, at "
