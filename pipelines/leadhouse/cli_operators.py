@@ -106,7 +106,7 @@ def _told(target: Any, source: str | None, every: bool, limit: int, options: dic
     from leadhouse.warehouse import Warehouse  # noqa: PLC0415
 
     timeout = options["lock_timeout"]
-    if every and target.connects:
+    if every:
         return every_status(target, lock_timeout=timeout, limit=limit)
     if source:
         known_source(source)

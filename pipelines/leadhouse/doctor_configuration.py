@@ -14,7 +14,7 @@ from leadhouse.findings import OPERATOR, Findings
 from leadhouse.settings import configure_dlt, data_dir, setting_names
 from leadhouse.warehouse import Target
 
-_LEADHOUSE = frozenset({"to", "notify", "pii", "pii_key"})
+LEADHOUSE = frozenset({"to", "notify", "pii", "pii_key", "history", "publish"})
 _ROOM_MB = 1024
 
 
@@ -107,7 +107,7 @@ def _unknown_in_files(source: str) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield settings of files that are none, with the names that there are."""
     for path in _files():
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-        yield from _unknown(told.get("leadhouse"), "leadhouse", _LEADHOUSE, path)
+        yield from _unknown(told.get("leadhouse"), "leadhouse", LEADHOUSE, path)
         sources = told.get("sources")
         section = sources.get(source) if isinstance(sources, Mapping) else None
         known = setting_names(source)
@@ -128,7 +128,7 @@ def _unknown_in_environment(source: str) -> Iterator[tuple[str, frozenset[str]]]
     for name in sorted(os.environ):
         section, _, rest = name.partition("__")
         parts = rest.split("__")
-        if section == "LEADHOUSE" and len(parts) == 1 and rest.lower() not in _LEADHOUSE:
-            yield name, _LEADHOUSE
+        if section == "LEADHOUSE" and len(parts) == 1 and rest.lower() not in LEADHOUSE:
+            yield name, LEADHOUSE
         if (section, parts[0]) == ("SOURCES", source.upper()) and parts[-1].lower() not in known:
             yield name, known

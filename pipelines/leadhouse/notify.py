@@ -36,6 +36,8 @@ log = logs.get_logger("leadhouse.notify")
 # False where somebody else tells how runs end, Airflow for one, which tries again before it does.
 TELLS: ContextVar[bool] = ContextVar("tells", default=True)
 PATIENCE_S = 10.0
+# Longer than one who tells the same news takes.
+TURN_S = PATIENCE_S + 1
 _REMIND = timedelta(days=1)
 # Addresses that begin with a host; in others a key may stand there.
 _HOSTS_FIRST = ("http", "https", "json", "jsons", "form", "forms", "xml", "xmls", "mailto", "mailtos")
@@ -120,8 +122,9 @@ def _target(to: str | None) -> Target:
 
 
 def _tell_end(ways: list[Channel], outages: Outages, began: datetime) -> None:
-    outage = outages.before(began)
-    outages.over()
+    with outages.one_teller(TURN_S):
+        outage = outages.before(began)
+        outages.over()
     if outage is not None:
         lasted = in_words((began - outage.since).total_seconds())
         text = f"It had been failing since {_when(outage.since)}, for {lasted}."
@@ -129,12 +132,13 @@ def _tell_end(ways: list[Channel], outages: Outages, began: datetime) -> None:
 
 
 def _tell_failure(ways: list[Channel], outages: Outages, began: datetime, problem: LeadhouseError) -> None:
-    before = outages.before(began)
-    now = Outage(since=before.since if before else began, last=datetime.now(UTC), exit_status=problem.exit_code)
-    told = not worth_telling(before, now) or send(
-        ways, f"leadhouse: {outages.what} fails", _failure(outages, now, problem)
-    )
-    outages.keep(now if told else replace(now, exit_status=0))  # the next failure tries again
+    with outages.one_teller(TURN_S):
+        before = outages.before(began)
+        now = Outage(since=before.since if before else began, last=datetime.now(UTC), exit_status=problem.exit_code)
+        told = not worth_telling(before, now) or send(
+            ways, f"leadhouse: {outages.what} fails", _failure(outages, now, problem)
+        )
+        outages.keep(now if told else replace(now, exit_status=0))  # the next failure tries again
 
 
 def worth_telling(before: Outage | None, now: Outage) -> bool:

@@ -4,7 +4,8 @@
 what people were told.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from leadhouse import logs
 from leadhouse.datasets import looking
 from leadhouse.errors import LeadhouseError
 from leadhouse.files import in_one_step
+from leadhouse.lock import folder_lock
 from leadhouse.redact import redact
 from leadhouse.settings import data_dir
 from leadhouse.warehouse import Target
@@ -60,6 +62,14 @@ class Outages:
     def what(self) -> str:
         """What fails, for people."""
         return f"{self.command} of {self.dataset}" if self.dataset else f"{self.command} into {self.target.label}"
+
+    @contextmanager
+    def one_teller(self, timeout: float) -> Iterator[None]:
+        """Let one at a time look and tell; where that cannot be had within `timeout` seconds, all tell."""
+        with ExitStack() as held:
+            with suppress(Exception):  # whatever hinders the lock hinders no message
+                held.enter_context(folder_lock(self._file.with_suffix(".lock"), timeout, self.what))
+            yield
 
     def before(self, began: datetime) -> Outage | None:
         """Return the outage that a run which began then came into, None where all was well."""

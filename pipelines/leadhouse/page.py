@@ -9,6 +9,7 @@ from leadhouse.files import write_whole
 from leadhouse.markup import tag
 from leadhouse.page_sections import charts, errors, facts, last_runs, moment, state, tables
 from leadhouse.page_style import SCRIPT, STYLE
+from leadhouse.status import stale
 from leadhouse.times import in_words
 
 RUNS = 100  # that the charts show
@@ -27,7 +28,7 @@ def freshness(told: dict[str, Any], limit: timedelta) -> tuple[str, str]:
         return "bad", "Unreadable"
     if told["age_s"] is None:
         return "bad", "Never synced"
-    if told["age_s"] > limit.total_seconds():
+    if stale(told, limit):
         return "bad", "Stale"
     return ("warn", "Failing") if told["failing_since"] else ("good", "Fresh")
 

@@ -1,10 +1,12 @@
 """How a warehouse fares: freshness, runs and row counts, read from `sync_runs`."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from leadhouse.configured_portals import portals
 from leadhouse.datasets import filled, looking
-from leadhouse.errors import LeadhouseError
+from leadhouse.errors import ConfigurationError, LeadhouseError
 from leadhouse.pipeline import existing
 from leadhouse.state import stored
 from leadhouse.tables import tables
@@ -30,6 +32,8 @@ _COLUMNS = (
     "throttled_s",
     "error",
 )
+# Further in the future a sync would count as fresh until the clock passes it.
+_CLOCKS_APART_S = 300
 # Postgres sums to decimals.
 _SUMS = {"leads_read": int, "rows_written": int, "requests": int, "retries": int, "throttled_s": float}
 
@@ -71,15 +75,30 @@ def status(warehouse: Warehouse, source: str, *, lock_timeout: float, limit: int
 def every_status(target: Target, *, lock_timeout: float, limit: int = 5) -> list[dict[str, Any]]:
     """Return the status of every dataset, the stalest first; one that cannot be read has `problem` instead.
 
+    Where we open no connections of our own, those are the datasets of the configured portals.
+
     Raises:
+        ConfigurationError: those are asked for, and no portal is configured.
         WarehouseLockedError, WarehouseRefusedError, WarehouseUnavailableError: the warehouse cannot be read.
     """
-    datasets = filled(target, lock_timeout=lock_timeout)
+    datasets = filled(target, lock_timeout=lock_timeout) if target.connects else _configured(target)
     if not datasets:
         return []
-    with looking(target, lock_timeout=lock_timeout):  # a DuckDB file that is open already opens in no time
+    # A DuckDB file that is open already opens in no time.
+    with looking(target, lock_timeout=lock_timeout) if target.connects else nullcontext():
         told = [_status_or_problem(target, *one, lock_timeout=lock_timeout, limit=limit) for one in datasets.items()]
     return sorted(told, key=lambda one: -one["age_s"] if one.get("age_s") is not None else float("-inf"))
+
+
+def _configured(target: Target) -> dict[str, str]:
+    """Return the source of each configured portal's dataset, by its name."""
+    found = {portal.dataset: portal.source for portal in portals(required=False)}
+    if not found:
+        raise ConfigurationError(
+            f"which datasets {target.label} holds is known from the configured portals, and none is configured; "
+            "describe each under [sources.bitrix24.acme] in .dlt/, or name SOURCE or --dataset instead of --all"
+        )
+    return found
 
 
 def _status_or_problem(target: Target, dataset: str, source: str, *, lock_timeout: float, limit: int) -> dict[str, Any]:
@@ -92,11 +111,19 @@ def _status_or_problem(target: Target, dataset: str, source: str, *, lock_timeou
 
 
 def stale(told: dict[str, Any], limit: timedelta) -> str | None:
-    """Return why a dataset is too old, None where the last successful sync is not longer ago than `limit`."""
+    """Return why a dataset is too old, None where the last successful sync is not longer ago than `limit`.
+
+    By clocks that disagree it may have ended in the future: nobody knows how old that is.
+    """
     if "problem" in told:
         return f"dataset {told['dataset']} cannot be read: {told['problem']}"
     if told["age_s"] is None:
         return f"dataset {told['dataset']}: no sync was ever successful"
+    if told["age_s"] < -_CLOCKS_APART_S:
+        return (
+            f"dataset {told['dataset']}: the last successful sync ended at {told['last_success']}, in the future; "
+            "this machine's clock and that of the one that ran it disagree; set them right"
+        )
     if told["age_s"] > limit.total_seconds():
         return (
             f"dataset {told['dataset']}: the last successful sync ended {in_words(told['age_s'])} ago, at "

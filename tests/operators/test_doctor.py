@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 
+import leadhouse
 from copies import administer
 from crash.processes import environment
 from forks import Leadhouse
+from leadhouse import doctor_configuration
 from leadhouse.sandbox import bitrix24, kommo
 from leadhouse.sandbox.bitrix24 import Portal
 from leadhouse.sandbox.throttle import Limits
@@ -291,6 +294,17 @@ def test_settings_that_nobody_reads_and_files_that_others_read_are_told(
     assert f"{secrets}: sources.bitrix24.acme.webhook_urll is no setting; did you mean webhook_url?" in out
     assert "SOURCES__BITRIX24__REQUESTS_PER_SECONDS is no setting; did you mean requests_per_second?" in out
     assert checks["settings"][1].startswith("no webhook URL; set SOURCES__BITRIX24__WEBHOOK_URL")
+
+
+def test_every_setting_of_leadhouse_that_the_package_reads_is_a_known_one() -> None:
+    package = Path(leadhouse.__file__).parent
+    read = {
+        key
+        for source in package.rglob("*.py")
+        for key in re.findall(r'configured_value\(\s*"leadhouse\.(\w+)"', source.read_text(encoding="utf-8"))
+    }
+
+    assert read == doctor_configuration.LEADHOUSE
 
 
 @pytest.mark.usefixtures("live_bitrix24")

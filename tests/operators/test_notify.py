@@ -1,7 +1,10 @@
 """Messages to people: the first failure, a worse one, one a day, and that it is over."""
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +16,10 @@ import leadhouse
 from crash.processes import environment
 from forks import Leadhouse
 from leadhouse.errors import CredentialsError, OperatorError, RunLockedError, TransientError, WarehouseUnavailableError
-from leadhouse.notify import worth_telling
-from leadhouse.outage import Outage
+from leadhouse.notify import Channel, channels, telling, worth_telling
+from leadhouse.outage import Outage, Outages
 from leadhouse.pace import Pause
+from leadhouse.summary import SyncSummary
 from leadhouse.warehouse import Target
 from operators.conftest import Call
 from operators.inbox import Inbox, receiving
@@ -38,6 +42,10 @@ def told(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Inbox:
     monkeypatch.setenv("LEADHOUSE__NOTIFY", f"json://loader:{_HOOK}@{inbox.url}/{_HOOK}")
     monkeypatch.setattr(Pause, "for_retry", lambda *_: None)
     return inbox
+
+
+def _refuse() -> None:
+    raise NotImplementedError("this file system knows no locks")
 
 
 def _sync(to: str) -> str:
@@ -119,6 +127,52 @@ def test_a_warehouse_that_is_down_is_one_piece_of_news_for_all_its_datasets(
     assert len(told.texts) == 2
     assert "sync into postgresql://localhost/crm_" in told.texts[0]
     assert "works again" in told.texts[1]
+
+
+def _down_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let four runs find the warehouse down at the same moment."""
+    at_once = threading.Barrier(4, timeout=60)
+
+    def together() -> list[Channel]:
+        at_once.wait()
+        return channels()
+
+    @telling
+    def run(*_: str, to: str, **__: str | None) -> SyncSummary:
+        raise WarehouseUnavailableError(f"{to}: connection refused; start the server")
+
+    def fail(dataset: str) -> None:
+        with pytest.raises(WarehouseUnavailableError):
+            run("sync", "bitrix24", to="postgresql://127.0.0.1:9/crm", portal=None, dataset=dataset)
+
+    monkeypatch.setattr("leadhouse.notify.channels", together)
+    with ThreadPoolExecutor(4) as side_by_side:
+        list(side_by_side.map(fail, ("acme", "globex", "hooli", "initech")))
+
+
+def test_runs_side_by_side_that_find_the_warehouse_down_tell_it_once(
+    told: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _down_side_by_side(monkeypatch)
+
+    (text,) = told.texts
+    assert "sync into postgresql://127.0.0.1:9/crm fails" in text
+
+
+@pytest.mark.parametrize("hindered", ["held by another", "no file"])
+def test_a_lock_that_cannot_be_had_hinders_no_message(
+    hindered: str, told: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outages = Outages(Target.parse("postgresql://127.0.0.1:9/crm"), "", "sync")
+    monkeypatch.setattr("leadhouse.notify.TURN_S", 0.0)
+    with ExitStack() as holding:
+        if hindered == "no file":
+            monkeypatch.setattr("leadhouse.lock.FileLock.acquire", lambda *_, **__: _refuse())
+        else:
+            holding.enter_context(outages.one_teller(0.0))
+        _down_side_by_side(monkeypatch)
+
+    assert len(told.texts) >= 1
 
 
 @pytest.mark.parametrize("to", ["duckdb:leads.duckdb", "mysql://db.example.com/crm"])

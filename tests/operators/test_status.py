@@ -85,6 +85,26 @@ def test_a_backfill_and_a_single_lead_make_nothing_fresher(to: str, call: Call) 
 
 
 @pytest.mark.usefixtures("bitrix24_scene")
+def test_a_sync_that_ended_in_the_future_by_clocks_that_disagree_is_not_fresh(
+    file: str, call: Call, tmp_path: Path
+) -> None:
+    assert call("sync", "bitrix24", "--to", file)[0] == 0
+    change(file, "UPDATE bitrix24.sync_runs SET finished_at = finished_at + INTERVAL '3 minutes'")
+    assert call("status", "--to", file, "--max-age", "1h")[::2] == (0, "")
+
+    age(file, "bitrix24", hours=-2)
+    status, out, err = call("status", "--to", file, "--max-age", "1h", "--html", "page.html")
+    assert status == 1
+    assert "last successful sync 2" in out
+    assert err.startswith("leadhouse: dataset bitrix24: the last successful sync ended at 2")
+    assert err.endswith(
+        "in the future; this machine's clock and that of the one that ran it disagree; set them right\n"
+    )
+    assert "Stale" in (tmp_path / "page.html").read_text()
+    assert call("status", "--to", file)[::2] == (0, "")
+
+
+@pytest.mark.usefixtures("bitrix24_scene")
 def test_runs_that_fail_are_told_since_the_first_of_them(file: str, call: Call, bitrix24_scene: Scene) -> None:
     call("sync", "bitrix24", "--to", file)
     bitrix24_scene.refuse()
